@@ -5,8 +5,8 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from uacfast.routing.matcher import Regex
+
 from uacfast.routing.regex import PROGRAM_MAX, STATES_MAX
 
 LITERALS = ["a", "b", "B", "1", "_", "-", "@", r"\.", r"\+", r"\x20", "é"]
@@ -66,7 +66,7 @@ def test_octet_patterns_agree_with_re(pattern, text):
         (r"^00?[1-9]\d{4,12}$", [b"0049301", b"049301"], [b"000493", b"00" + b"9" * 14]),
         ("^$", [b""], [b"a"]),
         ("", [b"", b"a"], []),
-        ("caf\u00e9+$", ["café".encode(), "caféé".encode()], ["cafe".encode(), b"caf\xc3"]),
+        ("caf\u00e9+$", ["café".encode(), "caféé".encode()], [b"cafe", b"caf\xc3"]),
         ("^[aéü]+$", [b"a", "éaü".encode()], [b"", b"\xc3", b"\xa9"]),
         (r"\bab\b", [b"ab", b"x ab-"], [b"xab", b"ab_"]),
         (r"\B", [b"ab", b"-"], [b"", b"a"]),
