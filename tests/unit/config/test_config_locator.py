@@ -25,7 +25,8 @@ def paths(value, path=()):
     pytest.param("a = 1\nb = 2\n", {("a",): 1, ("b",): 2}, id="plain"),
     pytest.param("\n# a = 1\n  a = 1 # b = 2\n\tb=2", {("a",): 3, ("b",): 4}, id="comments and blanks"),
     pytest.param("a = 1\r\n\r\nb = 2\r\n", {("a",): 1, ("b",): 3}, id="CRLF"),
-    pytest.param("[t]\na = 1\n[t.u]\nb = 2\n", {("t",): 1, ("t", "a"): 2, ("t", "u"): 3, ("t", "u", "b"): 4}, id="tables"),
+    pytest.param("[t]\na = 1\n[t.u]\nb = 2\n", {("t",): 1, ("t", "a"): 2, ("t", "u"): 3, ("t", "u", "b"): 4},
+                 id="tables"),
     pytest.param("[t.u]\n[t]\na = 1", {("t",): 2, ("t", "u"): 1, ("t", "a"): 3}, id="outer table after inner"),
     pytest.param("[ t . 'u v' ]\na = 1", {("t",): 1, ("t", "u v"): 1, ("t", "u v", "a"): 2}, id="blanks in a header"),
     pytest.param("[[r]]\na = 1\n[[r]]\n\na = 2\n", {("r",): 1, ("r", 0): 1, ("r", 0, "a"): 2, ("r", 1): 3,
@@ -45,7 +46,7 @@ def paths(value, path=()):
     pytest.param('a = """\nb = 1 \\\n  "" \\""" \n"""\nc = 1', {("a",): 1, ("c",): 5}, id="multi-line basic"),
     pytest.param("a = '''\nb = 1 '' \\\n'''\nc = 1", {("a",): 1, ("c",): 4}, id="multi-line literal"),
     pytest.param('a = """x"""""\nb = \'\'\'y\'\'\'\'\'\nc = ""\nd = \'\'\ne = """"""\nf = 1',
-                 {("a",): 1, ("b",): 2, ("c",): 3, ("d",): 4, ("e",): 5, ("f",): 6}, id="quotes at the end of a string"),
+                 {("a",): 1, ("b",): 2, ("c",): 3, ("d",): 4, ("e",): 5, ("f",): 6}, id="quotes at the end"),
     pytest.param('a = "# [x] \\" = 1"\nb = \'c:\\\'\nc = 1', {("a",): 1, ("b",): 2, ("c",): 3}, id="signs in strings"),
     pytest.param("a = 1979-05-27 07:32:00\nb = [ 1e5,-inf, 0x1F]\nc = true#x\nd = 1",
                  {("a",): 1, ("b",): 2, ("b", 0): 2, ("b", 1): 2, ("b", 2): 2, ("c",): 3, ("d",): 4}, id="scalars"),
@@ -57,8 +58,8 @@ def test_lines(text, expected):
 
 
 TOMLISH = st.lists(st.sampled_from([
-    "a", "b", "key", "1", "2.5", "true", "1979-05-27 07:32:00", "'l i t'", '"s"', '"\\"#"', '"""', "'''", "[", "]", "[[",
-    "]]", "{", "}", ",", ".", "=", " = ", "\n", "\n", "\n", "\r\n", " ", "\t", "# c ]", "[t]\n", "[[r]]\n", "[r.s]\n",
+    "a", "b", "key", "1", "2.5", "true", "1979-05-27 07:32:00", "'l i t'", '"s"', '"\\"#"', '"""', "'''", "[", "]",
+    "[[", "]]", "{", "}", ",", ".", "=", " = ", "\n", "\n", "\n", "\r\n", " ", "\t", "# c ]", "[t]\n", "[[r]]\n", "[r.s]\n",
     "a = 1\n", "b = [1,\n2]\n", "c = {d = 1}\n", "\\", "\x00", "é", '"é" = 1\n', "m = '''\n\n'''\n"]), max_size=30)
 
 
