@@ -39,7 +39,7 @@ class _Scanner:
         self.at = pattern.match(self.text, self.at).end()
 
     def line(self) -> int:
-        return bisect_right(self.newlines, self.at - 1) + 1
+        return bisect_right(self.newlines, self.at) + 1
 
     def key(self) -> list[str]:
         """A dotted key; stands behind it and the blanks that follow."""

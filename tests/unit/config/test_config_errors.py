@@ -39,6 +39,7 @@ def only(text):
     ("[tm]\nfr_timer = 0", 4, "tm.fr_timer", "0", "milliseconds, an integer of 1 or more"),
     ("[tm]\nfr_timer = 99999999999999999999", 4, "tm.fr_timer", "99999999999999999999", "of 1 or more"),
     ("[tm]\nrelay_100 = 2", 4, "tm.relay_100", "2", "true or false (or 1 or 0)"),
+    ("[tm]\nrelay_100 = 1.0", 4, "tm.relay_100", "1.0", "true or false (or 1 or 0)"),
     ("[tm]\nrelay_100 = 'yes'", 4, "tm.relay_100", '"yes"', "true or false (or 1 or 0)"),
     ("[tm]\nstray_replies = 'x'", 4, "tm.stray_replies", '"x"', 'one of "record_route", "forward", "drop"'),
     ("[tm]\nauto_inv_100_reason = ''", 4, "tm.auto_inv_100_reason", '""', "a string that is not empty"),
@@ -82,6 +83,7 @@ def only(text):
      "expected auth_realm_avp and auth_password_avp as well: all three or none"),
     ("[uac]\nauth_cseq = 'lower'", 4, "uac.auth_cseq", '"lower"', 'one of "raise", "keep"'),
     ("[uac]\nreg_db_url = 'sqlite:///x.db'", 4, "uac.reg_db_url", "***", "reg_contact_addr"),
+    ("[uac]\nreg_db_url = 'sqlite:///x.db'\nreg_contact_addr = 5", 5, "uac.reg_contact_addr", "5", "host[:port]"),
     ("[uac]\nreg_contact_addr = 'sip:192.0.2.1'", 4, "uac.reg_contact_addr", '"sip:192.0.2.1"', "without a scheme"),
     ("[uac]\nreg_timer_interval = 0", 4, "uac.reg_timer_interval", "0", "seconds, an integer of 1 or more"),
     ("[uac]\nreg_db_table = ''", 4, "uac.reg_db_table", '""', "a string that is not empty"),
@@ -248,8 +250,8 @@ def test_all_at_once():
         (2, "server.workers"), (3, "server.log_levl"), (5, "listen[0].uri"), (7, "tm.fr_timer"), (8, "tm.retr_timer1"),
         (11, "route[0].source[0]"), (11, "route[0].source[1]"), (12, "route[0].replace_from.display"),
         (12, "route[0].replace_from.uri"), (13, "route[0].relay"), (15, "route[0].relay[1]"),
-        (17, "route[0].reply.code"), (19, "uac.restore_mode"), (20, "uac.credential[0]"), (20, "uac.credential[1].pasword"),
-        (20, "uac.credential[1].username")]
+        (17, "route[0].reply.code"), (19, "uac.restore_mode"), (20, "uac.credential[0]"),
+        (20, "uac.credential[1].pasword"), (20, "uac.credential[1].username")]
     assert {problem.route for problem in found if problem.key.startswith("route")} == {"to-carrier"}
 
 
@@ -309,8 +311,8 @@ PIECES += [LISTEN, "uri = ", "display = ", "code = ", "ha1 = ", "MD5 = ", "[rout
 PIECES += ["[[uac.credential]]\n"]
 ENDS = ["1\n", "-1\n", "0\n", "true\n", "1.5\n", "nan\n", "''\n", "'u:r:p'\n", "'sip:a@b'\n", "'$fu'\n", "[]\n", "{}\n",
         "['a', 1, [2]]\n", "{ uri = 'sip:x', display = '' }\n", "{ username = 'u', password = 'p' }\n",
-        "[{ code = 1 }]\n", "{ code = 403 }\n", "1979-05-27\n", "'10.0.0.0/8'\n", '"\\u0000"\n', "'('\n", "'udp:[::1]:5060'\n",
-        "9" * 30 + "\n"]
+        "[{ code = 1 }]\n", "{ code = 403 }\n", "1979-05-27\n", "'10.0.0.0/8'\n", '"\\u0000"\n', "'('\n",
+        "'udp:[::1]:5060'\n", "9" * 30 + "\n"]
 
 
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.sampled_from(ENDS), st.text(max_size=3)), max_size=30))

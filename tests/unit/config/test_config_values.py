@@ -50,7 +50,8 @@ def test_restore_mode(written, meant):
     assert read(f"[uac]\nrestore_mode = '{written}'").uac.restore_mode == meant
 
 
-@pytest.mark.parametrize("written, meant", [('""', ()), ("[]", ()), ('"k"', ("k",)), ('["new", "old"]', ("new", "old"))])
+@pytest.mark.parametrize("written, meant", [('""', ()), ("[]", ()), ('"k"', ("k",)),
+                                            ('["new", "old"]', ("new", "old"))])
 def test_restore_seal(written, meant):
     assert read(f"[uac]\nrestore_seal = {written}").uac.restore_seal == meant
 

@@ -124,6 +124,18 @@ def test_throttle():
     assert throttle.admit("a") == 1 and throttle.admit("b") == 0
 
 
+def test_throttle_forgets_the_oldest_admission_first():
+    clock = Clock()
+    throttle = Throttle(60.0, capacity=2, clock=clock)
+    assert throttle.admit("a") == 0
+    clock.now = 30.0
+    assert throttle.admit("b") == 0
+    clock.now = 61.0
+    assert throttle.admit("a") == 0                             # admitted again: now "b" is the oldest
+    clock.now = 95.0
+    assert throttle.admit("c") == 0 and throttle.admit("a") is None
+
+
 def test_throttle_is_bounded():
     clock = Clock()
     throttle = Throttle(60.0, capacity=2, clock=clock)
