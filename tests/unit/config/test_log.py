@@ -134,6 +134,7 @@ def test_throttle_forgets_the_oldest_admission_first():
     assert throttle.admit("a") == 0                             # admitted again: now "b" is the oldest
     clock.now = 95.0
     assert throttle.admit("c") == 0 and throttle.admit("a") is None
+    assert throttle.admit("d") == 0                             # the shared place is still free: "c" took that of "b"
 
 
 def test_throttle_is_bounded():
