@@ -5,6 +5,8 @@ The same messages serve a worker in a process of its own and the one that shares
 """
 import msgspec
 
+from uacfast.config import Config
+
 
 class Message(msgspec.Struct, tag=True, frozen=True):
     """Base of all messages; the class name is the tag on the wire."""
@@ -24,7 +26,7 @@ class Start(Message):
     """The first message: everything a worker is made of. Answered by Ready or StartFailed."""
     worker: int
     workers: int
-    config: bytes                       # uacfast.messages.encode_config
+    config: bytes                       # encode_config()
     sockets: tuple[ListenSocket, ...]
     siphash_key: bytes                  # 16 octets, secret, the same in all workers: they must agree on hash(Call-ID)
     memory_fd: int = -1                 # Handover.memory_fd and .event_fds; -1 for a worker that is alone
@@ -35,7 +37,7 @@ class Start(Message):
 class Reload(Message):
     """Apply this configuration. Answered by ReloadResult with the same serial."""
     serial: int
-    config: bytes
+    config: bytes                       # encode_config()
 
 
 class Drain(Message):
@@ -81,6 +83,16 @@ class Statistics(Message):
 
 class Heartbeat(Message):
     """Sent every second by a worker whose loop turns."""
+
+
+def encode_config(config: Config) -> bytes:
+    """The octets that Start and Reload carry: both sides see one reading of the file, whatever becomes of it."""
+    return msgspec.msgpack.encode(config)
+
+
+def decode_config(octets: bytes) -> Config:
+    """The reverse of encode_config."""
+    return msgspec.msgpack.decode(octets, type=Config)
 
 
 ToWorker = Start | Reload | Drain | Stop | StatisticsRequest

@@ -48,26 +48,43 @@ def udp_uri(address: str, port: int) -> str:
     return f"udp:[{address}]:{port}" if ":" in address else f"udp:{address}:{port}"
 
 
-def expand_wildcard(address: str) -> list[str]:
-    """The addresses behind 0.0.0.0 or ::, one per interface address (as Kamailio listens); others stand for themselves.
+def listen_addresses(host: str) -> list[str]:
+    """The literal addresses that a host of [[listen]] stands for: itself, or those of a name or a wildcard.
 
-    A reply must leave from the address that its request was sent to, and Via and Record-Route must name one: a
-    socket for each address gives both. Link-local IPv6 addresses are left out, as Kamailio does by default.
-    Addresses that an interface gets later need a restart.
+    A name stands for its first address, IPv4 before IPv6. 0.0.0.0 and :: stand for one address per interface address,
+    as Kamailio listens: a reply must leave from the address that its request was sent to, and Via and Record-Route
+    must name one. Link-local IPv6 addresses are left out, as Kamailio does by default; addresses that an interface
+    gets later need a restart. Blocks while a name is looked up. Raises ListenError.
     """
-    wildcard = ipaddress.ip_address(address)
-    if not wildcard.is_unspecified:
-        return [address]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return [_address_of_name(host)]
+    return _interface_addresses(address.version) if address.is_unspecified else [str(address)]
+
+
+def _address_of_name(name: str) -> str:
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ListenError(errno.EADDRNOTAVAIL, f"cannot listen on {name}: {reason}; write the address into [[listen]]"
+                          ) from error
+    # AF_INET is the smaller number; sorted() keeps the resolver's order within a family.
+    return sorted(found, key=lambda entry: entry[0])[0][4][0]
+
+
+def _interface_addresses(version: int) -> list[str]:
     found = []
     for adapter in ifaddr.get_adapters():
         for entry in adapter.ips:
             text = entry.ip if entry.is_IPv4 else entry.ip[0]
-            candidate = ipaddress.ip_address(text.partition("%")[0])
-            if candidate.version == wildcard.version and not (candidate.version == 6 and candidate.is_link_local):
-                found.append(str(candidate))
+            address = ipaddress.ip_address(text.partition("%")[0])
+            if address.version == version and not (version == 6 and address.is_link_local):
+                found.append(str(address))
     if not found:
         raise ListenError(errno.EADDRNOTAVAIL,
-                          f"cannot listen on {address}: no interface of this machine has an IPv{wildcard.version} address")
+                          f"cannot listen on all addresses: no interface has an IPv{version} address")
     return list(dict.fromkeys(found))
 
 
