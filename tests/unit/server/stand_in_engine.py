@@ -3,6 +3,8 @@
 who             "worker=0 workers=2 pid=7 header=uacfast"
 to N WORD       hands WORD over to worker N, which answers from its own socket
 call / bye      one more or one fewer running transaction; "503" for a call while draining
+state           "draining" or "serving"
+ticks           how often tick() was called
 hang            blocks the loop
 """
 import os
@@ -68,6 +70,9 @@ class Engine:
             return "503"
         self.active += 1
         return "200"
+
+    def _state(self):
+        return "draining" if self.draining else "serving"
 
     def _bye(self):
         self.active -= 1
