@@ -1,6 +1,11 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 
+# Not nogil, so that the callback may be a function that holds the GIL: udp_send_flush is then called with the GIL held.
+cdef extern from "udp_batch.h":
+    ctypedef void (*udp_send_failed)(void *context, uint64_t token, int error) noexcept
+
+
 cdef extern from "udp_batch.h" nogil:
     enum:
         UDP_BATCH
@@ -51,6 +56,5 @@ cdef extern from "udp_batch.h" nogil:
     char *udp_send_reserve(udp_send_ring *ring, uint32_t capacity)
     void udp_send_commit(udp_send_ring *ring, uint32_t length, int fd, const udp_address *destination, uint64_t token)
     int udp_send_pending(const udp_send_ring *ring)
-    ctypedef void (*udp_send_failed)(void *context, uint64_t token, int error) noexcept
     int udp_send_flush(udp_send_ring *ring, udp_send_failed failed, void *context)
-    bint udp_read_error(int fd, udp_address *destination, int *error)
+    bint udp_read_error(int fd, udp_address *destination, int *error, char *sent, uint32_t *length)
