@@ -20,16 +20,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="uacfast", description="A SIP edge proxy with the functions of Kamailio's UAC "
-                                                                 "module.")
+    parser = argparse.ArgumentParser(prog="uacfast", description="A SIP edge proxy with the functions of Kamailio's "
+                                                                 "UAC module.")
     parser.add_argument("--version", action="version", version=f"uacfast {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    run = commands.add_parser("run", help="start the proxy", description="Starts the proxy and stays in the foreground. "
-                              "SIGTERM drains and stops it, SIGHUP reads CONFIG again.")
+    run = commands.add_parser("run", help="start the proxy",
+                              description="Starts the proxy and stays in the foreground. SIGTERM drains and stops it, "
+                                          "SIGHUP reads CONFIG again.")
     run.add_argument("path", metavar="CONFIG", help="the configuration file")
     run.set_defaults(action=_run)
-    check = commands.add_parser("check", help="check a configuration file", description="Checks CONFIG and prints every "
-                                "error with its line. Exit status 0: it can be used, 1: it cannot.")
+    check = commands.add_parser("check", help="check a configuration file",
+                                description="Checks CONFIG and prints every error with its line. Exit status 0: it can "
+                                            "be used, 1: it cannot.")
     check.add_argument("path", metavar="CONFIG", help="the configuration file")
     check.set_defaults(action=_check)
     init = commands.add_parser("init", help="write a commented starter configuration",
@@ -55,7 +57,9 @@ def _run(path: str) -> int:
     log.setup(loaded.server.log_level, loaded.server.log_format)
     for sentence in loaded.not_yet():
         log.get("config").warning("%s", sentence, extra=log.fields(file=path))
-    from . import server            # the engine is loaded only when it is to run
+    # The engine is loaded only when it is to run.
+    from . import server
+
     return server.run(path, loaded)
 
 

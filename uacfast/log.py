@@ -81,7 +81,9 @@ class JsonFormatter(_Formatter):
 
 
 def _text(value: Any) -> str:
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes | bytearray | memoryview) else str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    return str(value)
 
 
 def _escaped(text: str) -> str:

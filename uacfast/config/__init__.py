@@ -6,7 +6,7 @@ import re
 import tomllib
 
 from .locator import locate
-from .model import (Config, Credential, Ha1, Limits, Listen, Replacement, Reply, RequestTo, Route, Rr, Server, Tm, Uac)
+from .model import Config, Credential, Ha1, Limits, Listen, Replacement, Reply, RequestTo, Route, Rr, Server, Tm, Uac
 from .problems import ConfigError, Problem
 from .reader import Reader
 from .rules import check

@@ -67,7 +67,7 @@ class Tm(Table, frozen=True, kw_only=True):
     auto_inv_100: v.Flag = True                        # answer an INVITE with 100 at once
     auto_inv_100_reason: v.NonEmptyText = "trying -- your call is important to us"
     relay_100: v.Flag = False                          # pass a 100 from downstream on
-    noninv_timeout_408: v.Flag = True                  # answer 408 when a non-INVITE times out; false: silence (RFC 4320)
+    noninv_timeout_408: v.Flag = True                  # 408 when a non-INVITE times out; false: silence (RFC 4320)
     faked_reply_prio: v.CountOrZero = 2_000            # how much a 408 or 503 of our own ranks below a received reply
     disable_6xx_block: v.Flag = False                  # let serial forking go on after a 6xx
     failover_503: v.Flag = True                        # a 503 sends the request to the next destination

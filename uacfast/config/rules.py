@@ -50,9 +50,9 @@ def _listen(reader: Reader, config: Config) -> None:
 
 
 def _tm(reader: Reader, config: Config) -> None:
-    if not reader.failed(("tm", "retr_timer1"), ("tm", "retr_timer2")) and config.tm.retr_timer1 > config.tm.retr_timer2:
-        reader.problem(("tm", "retr_timer1"), f"expected at most retr_timer2, which is {config.tm.retr_timer2}",
-                       config.tm.retr_timer1)
+    first, longest = ("tm", "retr_timer1"), ("tm", "retr_timer2")
+    if not reader.failed(first, longest) and config.tm.retr_timer1 > config.tm.retr_timer2:
+        reader.problem(first, f"expected at most retr_timer2, which is {config.tm.retr_timer2}", config.tm.retr_timer1)
 
 
 def _limits(reader: Reader, config: Config) -> None:

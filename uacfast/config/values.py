@@ -1,7 +1,7 @@
 """The rules of single values: addresses, URIs, networks, expressions, and the types that carry them.
 
-A type is `Annotated[python type, msgspec.Meta(...), Check(...)]`. `Meta.description` is the phrase that an error message
-puts after "expected"; `Check` holds what a type cannot say. Nothing here knows about tables or lines.
+A type is `Annotated[python type, msgspec.Meta(...), Check(...)]`. `Meta.description` is the phrase that an error
+message puts after "expected"; `Check` holds what a type cannot say. Nothing here knows about tables or lines.
 """
 import ipaddress
 import re
@@ -49,8 +49,8 @@ _SIP_URI = re.compile(r"sips?:(?:[^@\s<>\"]+@)?(?P<host_port>(?:\[[0-9A-Fa-f:.]+
                       r"(?:[;?][^\s<>\"]*)?", re.IGNORECASE)
 _TEL_URI = re.compile(r"tel:[^\s<>\"@]+", re.IGNORECASE)
 _LINE_BREAKERS = re.compile(r"[\r\n\0]")
-_SIP_METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "SUBSCRIBE",
-                          "NOTIFY", "REFER", "MESSAGE", "PUBLISH"))
+_SIP_METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO",
+                          "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH"))
 # URI parameters that a Record-Route of ours carries for other purposes (RFC 3261 §19.1.1; Kamailio rr, dialog).
 _RECORD_ROUTE_PARAMETERS = frozenset(("lr", "r2", "ftag", "did", "transport", "maddr", "user", "method", "ttl"))
 
