@@ -11,7 +11,6 @@ from collections import deque
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from uacfast.transport.handover import Handover
 
 RING = 131072
