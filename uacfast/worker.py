@@ -17,6 +17,7 @@ import uvloop
 from uacfast import log, messages
 from uacfast.channel import SocketChannel
 from uacfast.transport.handover import Handover
+from uacfast.transport.resolver import Resolver
 
 TICK_SECONDS = 0.010
 HEARTBEAT_SECONDS = 1.0
@@ -29,6 +30,14 @@ def load_engine(path: str) -> Callable[..., Any]:
     """The engine class behind `module:name`. Raises ImportError or AttributeError."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def _sentence(error: Exception) -> str:
+    """What to tell the operator. Anything but a refusal in words is a mistake of ours and leaves its traceback."""
+    if isinstance(error, ValueError | OSError):
+        return str(error)
+    logger.error("unexpected error", exc_info=error)
+    return f"unexpected error {type(error).__name__}: {error}; the log has its traceback"
 
 
 class Worker:
@@ -44,6 +53,8 @@ class Worker:
         self._engine_class = engine_class
         self._engine: Any = None
         self._handover: Handover | None = None
+        self._resolver: Resolver | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._watched: list[int] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._draining = False
@@ -60,14 +71,14 @@ class Worker:
 
     def _receive(self, message: messages.ToWorker) -> None:
         # Between the end and the closing of the channel a message may still arrive.
-        if not self.finished.done():
+        if self._ending is None:
             self._actions[type(message)](message)
 
     def _start(self, start: messages.Start) -> None:
         try:
             self._assemble(start)
-        except (ValueError, OSError, MemoryError) as error:
-            self._channel.send(messages.StartFailed(reason=str(error) or "there is not enough memory"))
+        except Exception as error:
+            self._channel.send(messages.StartFailed(reason=_sentence(error)))
             self._end()
             return
         self._tick(self._loop.time())
@@ -81,8 +92,9 @@ class Worker:
             self._handover = Handover.attach(start.memory_fd, start.event_fds, start.worker)
         config = messages.decode_config(start.config)
         log.setup(config.server.log_level, config.server.log_format)
+        self._resolver = Resolver(families={6 if ":" in entry.host else 4 for entry in start.sockets})
         self._engine = self._engine_class(config, worker=start.worker, workers=start.workers, handover=self._handover,
-                                          siphash_key=start.siphash_key)
+                                          resolver=self._resolver, siphash_key=start.siphash_key)
         for entry in start.sockets:
             self._engine.add_socket(entry.fd, (entry.host, entry.port), entry.listen_index)
         for entry in start.sockets:
@@ -112,10 +124,11 @@ class Worker:
         error = ""
         try:
             self._engine.apply(config)
-        except ValueError as refusal:
-            error = str(refusal)
+        except Exception as refusal:
+            error = _sentence(refusal)
         else:
             log.setup(config.server.log_level, config.server.log_format)
+            self._resolver.reload_hosts()
         self._channel.send(messages.ReloadResult(serial=reload.serial, error=error))
 
     def _drain(self, _message: messages.Drain) -> None:
@@ -140,7 +153,7 @@ class Worker:
         self._end()
 
     def _abandoned(self) -> None:
-        if not self.finished.done():
+        if self._ending is None:
             logger.error("the control process is gone; this worker ends so that the ports become free")
             self._end()
 
@@ -152,8 +165,12 @@ class Worker:
         self._watched.clear()
         if self._engine is not None:
             self._engine.close()
-        if not self.finished.done():
-            self.finished.set_result(None)
+        self._ending = self._loop.create_task(self._finish())
+
+    async def _finish(self) -> None:
+        if self._resolver is not None:
+            await self._resolver.close()
+        self.finished.set_result(None)
 
 
 def main(arguments: list[str]) -> int:

@@ -11,46 +11,19 @@ import socket
 
 from libc.stdint cimport uint16_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap
 from posix.unistd cimport read, write
 
 from uacfast.leaves.shm_ring cimport SHM_RING_CAPACITY_MIN, shm_ring_attach, shm_ring_pop, shm_ring_push, shm_ring_size
-from uacfast.leaves.udp_batch cimport AF_INET, AF_INET6, UDP_DATAGRAM_MAX
-
-cdef extern from "arpa/inet.h" nogil:
-    uint16_t htons(uint16_t value)
-    uint16_t ntohs(uint16_t value)
+from uacfast.leaves.sip_text cimport sip_text
+from uacfast.leaves.udp_batch cimport UDP_DATAGRAM_MAX
+from uacfast.transport.address cimport address_from_text, address_host_text, address_port
 
 BYTES_PER_RING = 1 << 20    # about 1,300 messages of 800 octets
 
 cdef enum:
     READ_AHEAD = 64         # zero octets after a datagram, so that a wide read past its end is harmless
-
-
-cdef int address_from_tuple(tuple source, udp_address *address) except -1:
-    cdef bytes packed
-    memset(address, 0, sizeof(udp_address))
-    if ":" in source[0]:
-        packed = socket.inet_pton(socket.AF_INET6, source[0])
-        address.v6.sin6_family = AF_INET6
-        address.v6.sin6_port = htons(source[1])
-        memcpy(&address.v6.sin6_addr, <const char *>packed, 16)
-        address.v6.sin6_scope_id = source[3] if len(source) > 3 else 0
-    else:
-        packed = socket.inet_pton(socket.AF_INET, source[0])
-        address.v4.sin_family = AF_INET
-        address.v4.sin_port = htons(source[1])
-        memcpy(&address.v4.sin_addr, <const char *>packed, 4)
-    return 0
-
-
-cdef tuple address_to_tuple(const udp_address *address):
-    if address.any.sa_family == AF_INET6:
-        packed = (<const char *>&address.v6.sin6_addr)[:16]
-        return socket.inet_ntop(socket.AF_INET6, packed), ntohs(address.v6.sin6_port)
-    packed = (<const char *>&address.v4.sin_addr)[:4]
-    return socket.inet_ntop(socket.AF_INET, packed), ntohs(address.v4.sin_port)
 
 
 cdef class Handover:
@@ -228,9 +201,11 @@ cdef class Handover:
                 os.close(fd)
 
     def push_datagram(self, int worker, bytes data not None, tuple source not None, int socket_index):
-        """push() for Python callers: source is (address, port) or (address, port, flow, scope)."""
+        """push() for Python callers: source is (address, port), the address a literal. ValueError for a name."""
         cdef udp_address address
-        address_from_tuple(source, &address)
+        cdef bytes host = source[0].encode()
+        if not address_from_text(sip_text(<const char *>host, len(host)), source[1], &address):
+            raise ValueError(f"{source[0]!r} is no IP address; write it as 192.0.2.1 or 2001:db8::1")
         return self.push(worker, data, len(data), &address, socket_index)
 
     def pop_datagram(self):
@@ -238,10 +213,12 @@ cdef class Handover:
         cdef uint32_t length
         cdef const udp_address *source
         cdef int socket_index
+        cdef char text[64]
         cdef const char *data = self.pop(&length, &source, &socket_index)
         if data == NULL:
             return None
-        return data[:length], address_to_tuple(source), socket_index
+        host = text[:address_host_text(source, text)].decode("ascii")
+        return data[:length], (host, address_port(source)), socket_index
 
     def flush_wakeups(self):
         """flush() for Python callers."""

@@ -17,7 +17,9 @@ class Engine:
     def __init__(self, config, worker=0, workers=1, handover=None, resolver=None, siphash_key=b""):
         if config.server.server_header == "cannot start":
             raise ValueError("the stand-in was told not to start")
-        assert len(siphash_key) == 16
+        if config.server.server_header == "broken":
+            raise TypeError("a mistake of the stand-in")
+        assert len(siphash_key) == 16 and resolver is not None
         self.config = config
         self.worker = worker
         self.workers = workers

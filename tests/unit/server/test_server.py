@@ -354,6 +354,14 @@ def test_an_engine_that_cannot_start(program, workers):
     assert running.count("ready|Traceback") == 0
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_engine_with_a_mistake(program, workers):
+    running = program(workers, server_header="broken").start()
+    assert running.ended() == 1
+    running.logged("^uacfast: unexpected error TypeError: a mistake of the stand-in; the log has its traceback$")
+    running.logged("error worker: unexpected error exception=.*Traceback")
+
+
 def test_a_worker_that_dies_at_the_first_start(program):
     running = program(2, server_header="dies").start()
     assert running.ended() == 1
