@@ -1,4 +1,6 @@
 """The program's processes with a stand-in engine: start, death of a worker, reload, drain, stop."""
+import asyncio
+import logging
 import os
 import re
 import signal
@@ -10,6 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+import uvloop
+
+from uacfast import config
+from uacfast.server import Server
 
 HERE = Path(__file__).parent
 PATIENCE = 20.0     # seconds until a test gives up; nothing waits for a fixed time
@@ -126,6 +132,54 @@ def test_one_ready_line_and_every_worker_answers(program, workers):
     pids = {int(answer["pid"]) for answer in answers}
     assert len(pids) == workers
     assert (running.process.pid in pids) == (workers == 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_several_addresses_of_both_families(program, workers):
+    running = program(workers)
+    running.write(extra=f'[[listen]]\nuri = "udp:[::1]:{running.port}"\n'
+                        f'[[listen]]\nuri = "udp:127.0.0.2:{running.port}"\n')
+    running.start().ready()
+    shown = f"udp:127.0.0.1:{running.port} udp:[::1]:{running.port} udp:127.0.0.2:{running.port}"
+    assert running.count(f"^uacfast ready {re.escape(shown)} workers=") == 1
+    for family, address in ((socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.2")):
+        with socket.socket(family, socket.SOCK_DGRAM) as client:
+            client.settimeout(PATIENCE)
+            client.sendto(f"to {workers - 1} who".encode(), (address, running.port))
+            answer, source = client.recvfrom(4096)
+            assert answer.startswith(b"worker=%d " % (workers - 1))
+            assert source[:2] == (address, running.port), "answered from the socket that was asked"
+
+
+@pytest.fixture
+def log_as_before():
+    """Takes back what a server in this process does to the log."""
+    root, own = logging.getLogger(), logging.getLogger("uacfast")
+    before = root.handlers[:], root.level, own.level
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    own.setLevel(before[2])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_statistics_of_every_worker(tmp_path, log_as_before, workers):
+    path = tmp_path / "uacfast.toml"
+    path.write_text(f'[server]\nworkers = {workers}\n[[listen]]\nuri = "udp:127.0.0.1:{free_port()}"\n')
+
+    async def scenario():
+        server = Server(str(path), config.load(str(path)), engine="stand_in_engine:Engine")
+        running = asyncio.create_task(server.run())
+        async with asyncio.timeout(PATIENCE):
+            while None in (counters := await server.statistics()):
+                await asyncio.sleep(0.005)
+            signal.raise_signal(signal.SIGTERM)
+            assert await running == 0
+        return counters
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        counters = runner.run(scenario())
+    assert [one["worker"] for one in counters] == list(range(workers))
+    assert all(("handover_pushed" in one) == (workers > 1) for one in counters)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
