@@ -228,21 +228,26 @@ int udp_send_flush(udp_send_ring *ring, udp_send_failed failed, void *context)
     return sent;
 }
 
-int udp_read_error(int fd, udp_address *destination, int *error)
+int udp_read_error(int fd, udp_address *destination, int *error, char *sent, uint32_t *length)
 {
+    const uint32_t capacity = *length;
+
     union {
         struct cmsghdr align;
         char octets[512];
     } control;
     for (;;) {
+        struct iovec piece = {.iov_base = sent, .iov_len = capacity};
         struct msghdr message = {.msg_name = destination, .msg_namelen = sizeof *destination,
-                                 .msg_control = control.octets, .msg_controllen = sizeof control.octets};
+                                 .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.octets, .msg_controllen = sizeof control.octets};
         memset(destination, 0, sizeof *destination);
-        if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
+        const ssize_t got = recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+        if (got < 0) {
             if (errno == EINTR)
                 continue;
             return 0;
         }
+        *length = (uint32_t)got;
         for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
             if (!(part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR) &&
                 !(part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR))

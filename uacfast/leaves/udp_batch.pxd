@@ -57,4 +57,4 @@ cdef extern from "udp_batch.h" nogil:
     void udp_send_commit(udp_send_ring *ring, uint32_t length, int fd, const udp_address *destination, uint64_t token)
     int udp_send_pending(const udp_send_ring *ring)
     int udp_send_flush(udp_send_ring *ring, udp_send_failed failed, void *context)
-    bint udp_read_error(int fd, udp_address *destination, int *error)
+    bint udp_read_error(int fd, udp_address *destination, int *error, char *sent, uint32_t *length)

@@ -329,9 +329,11 @@ cdef class UdpSender:
 
 
 def read_error(int fd):
-    """(destination, errno) of the next ICMP error on the socket, or None."""
+    """(destination, errno, what the ICMP message quotes of the datagram) of the next error on the socket, or None."""
     cdef udp_address destination
     cdef int error
-    if not udp_read_error(fd, &destination, &error):
+    cdef char sent[1024]
+    cdef uint32_t length = sizeof(sent)
+    if not udp_read_error(fd, &destination, &error, sent, &length):
         return None
-    return tuple_of(&destination), error
+    return tuple_of(&destination), error, sent[:length]
