@@ -25,7 +25,8 @@ def drain(wheel):
 class WheelAgainstList(RuleBasedStateMachine):
     """The model: a timer fires at the first advance whose tick has reached its due time, rounded up to a tick."""
 
-    @initialize(now=st.one_of(st.integers(0, 1000), st.integers(0, 1 << 45)), resolution=st.sampled_from([1, 3, 10, 50]))
+    @initialize(now=st.one_of(st.integers(0, 1000), st.integers(0, 1 << 45)),
+                resolution=st.sampled_from([1, 3, 10, 50]))
     def begin(self, now, resolution):
         self.now, self.resolution = now, resolution
         self.wheel = TimerWheel(TIMERS, now, resolution)

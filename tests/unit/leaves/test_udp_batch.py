@@ -148,13 +148,13 @@ def test_a_refused_datagram_is_reported_and_skipped(bound, family):
     assert [data for data, _, _ in collect(receiver, there, 2)] == [b"first", b"last"]
 
 
-def test_port_unreachable_is_read_with_its_destination(bound, closed):
+def test_port_unreachable_is_read_with_its_destination_and_text(bound, closed):
     here, sender = bound(), UdpSender()
     assert read_error(here.fileno()) is None
-    assert sender.queue(here.fileno(), b"x", closed, 7)
+    assert sender.queue(here.fileno(), b"OPTIONS sip:a SIP/2.0", closed, 7)
     assert sender.flush() == (1, [])
     wait_for_error(here)
-    assert read_error(here.fileno()) == (closed, errno.ECONNREFUSED)
+    assert read_error(here.fileno()) == (closed, errno.ECONNREFUSED, b"OPTIONS sip:a SIP/2.0")
     assert read_error(here.fileno()) is None
 
 
@@ -169,7 +169,7 @@ def test_an_old_icmp_error_is_not_laid_on_the_next_datagram(bound, closed):
     errors = []
     while (error := read_error(here.fileno())) is not None:
         errors.append(error)
-    assert set(errors) == {(closed, errno.ECONNREFUSED)}
+    assert set(errors) == {(closed, errno.ECONNREFUSED, b"lost")}
 
 
 def test_an_old_icmp_error_does_not_stop_receiving(bound, closed):
@@ -253,7 +253,8 @@ int main(int count, char **arguments)
 def scripted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("udp")
     (folder / "scripted.c").write_text(SCRIPTED)
-    subprocess.run(["cc", "-std=gnu11", "-w", f"-I{CSRC}", folder / "scripted.c", "-o", folder / "scripted"], check=True)
+    subprocess.run(["cc", "-std=gnu11", "-w", f"-I{CSRC}", folder / "scripted.c", "-o", folder / "scripted"],
+                   check=True)
 
     def run(*answers, again=0, room_after=0):
         ended = subprocess.run([folder / "scripted", str(again), str(room_after), *map(str, answers)],
