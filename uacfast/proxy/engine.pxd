@@ -58,3 +58,12 @@ cdef class Engine(SendFailureListener):
     cdef void run_timers(self) noexcept
     cdef void flush(self) noexcept
     cdef void pause(self, int received) noexcept
+    cdef int drain_sockets(self) noexcept
+    cdef void process_own(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept
+    cdef void dispatch(self, SipMessage message, const udp_address *source, int socket) noexcept
+    cdef bint is_for_us(self, SipMessage message) noexcept
+    cdef void refuse_for_now(self, SipMessage message, const udp_address *reply_to) noexcept
+    cdef bint is_routable(self, SipMessage message) noexcept
+    cdef void answer(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to, int status,
+                     sip_text reason) noexcept
+    cdef bint own_record_route(self, SipMessage message, sip_text *parameters) noexcept
