@@ -177,13 +177,18 @@ def hash_loop(LookupTable table not None, Py_ssize_t n):
 
 
 def hash_lookup_loop(LookupTable table not None, Py_ssize_t n):
-    """Hashes and looks up n keys in random order, so that the caches do not help; how many were found."""
+    """Hashes and looks up n keys; how many were found.
+
+    The order is random and each key depends on the value found before it, so neither caches nor overlapping loads
+    hide what one lookup takes."""
     cdef uint64_t number = 0, wanted, found = 0
     cdef size_t cursor
+    cdef void *value = NULL
     cdef Py_ssize_t i
     for i in range(n):
-        number = next_random(number)
+        number = next_random(number ^ <uint64_t>value)
         wanted = (number >> 33) % table.entries
         cursor = 0
-        found += hash_table_find(&table.table, table.hash_of(wanted), &cursor) == <void *>(wanted + 1)
+        value = hash_table_find(&table.table, table.hash_of(wanted), &cursor)
+        found += value == <void *>(wanted + 1)
     return found
