@@ -36,7 +36,8 @@ class AssembledEngine:
         index = self.engine.transport.add_socket(fd, address[0], address[1], listen.advertise)
         if index != listen_index:
             raise ValueError(f"Socket {listen_index} was given out of order.")
-        self.engine.watch(fd)
+        if fd >= 0:     # in memory there is none
+            self.engine.watch(fd)
 
     def apply(self, config: Config) -> None:
         """Let a configuration take effect for what comes from now on; calls under way go on.

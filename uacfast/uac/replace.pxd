@@ -42,5 +42,4 @@ cdef class Replacer(RouteListener):
     cdef uint64_t seal_of(self, int key, SipMessage message, sip_text from_tag, sip_text parameters) noexcept
     cdef bint apply(self, SipMessage message, ReplacedHeader which, sip_text parameters, bint upstream,
                     bint restore_replies) noexcept
-    cdef bint decode_display(self, SipMessage message, sip_text value, const sip_address *address,
-                             NameReplacement *new) noexcept
+    cdef sip_text new_display(self, SipMessage message, sip_text value) noexcept

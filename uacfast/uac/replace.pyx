@@ -2,8 +2,8 @@
 
 The difference of the original and the new URI travels in a parameter of our Record-Route value, in Kamailio's format
 (uac-semantics §1), so that in-dialog requests can be translated both ways without any state. Beyond Kamailio: replacing
-may be repeated on one message; display names are translated as well (`<parameter>d`, the same code over "=" and the
-display name); a seal detects parameters that were changed on their way (`vsc`); what does not decode to a URI leaves the
+may be repeated on one message; the new display name travels too (`<parameter>d`, the same code over "=" and the display
+name; the original one never leaves), so that in-dialog requests do not show the old one; a seal detects parameters that were changed on their way (`vsc`); what does not decode to a URI leaves the
 header field as it is.
 """
 import hashlib
@@ -155,19 +155,18 @@ cdef class Replacer(RouteListener):
     cdef bint put_parameter(self, SipMessage request, ReplacedHeader which, text_writer *out) noexcept:
         cdef sip_address *address = &request.from_ if which == REPLACE_FROM else &request.to
         cdef NameReplacement *new = &request.new_from if which == REPLACE_FROM else &request.new_to
-        cdef char original[DISPLAY_MAX + 1]
         cdef char replacement[DISPLAY_MAX + 1]
         if not new.has_uri:
             return True
         if not self.put_difference(self.from_parameter if which == REPLACE_FROM else self.to_parameter,
                                    address.uri, new.uri, out):
             return False
-        if (not new.has_display or not self.restore_display or address.display.length > DISPLAY_MAX
-                or new.display.length > DISPLAY_MAX or sip_text_equal(address.display, new.display)):
+        if (not new.has_display or not self.restore_display or new.display.length > DISPLAY_MAX
+                or sip_text_equal(address.display, new.display)):
             return True
         return self.put_difference(
             self.from_display_parameter if which == REPLACE_FROM else self.to_display_parameter,
-            marked(original, address.display), marked(replacement, new.display), out)
+            literal(b"="), marked(replacement, new.display), out)
 
     cdef bint put_difference(self, bytes name, sip_text original, sip_text replacement, text_writer *out) noexcept:
         cdef char value[RR_PARAM_VALUE_MAX]
@@ -289,7 +288,9 @@ cdef class Replacer(RouteListener):
         new.uri = text_of(space, <uint32_t>length)
         if self.restore_display and sip_parameter_find_exact(
                 parameters, text_of(<const char *>display_name, <uint32_t>len(display_name)), &value):
-            self.decode_display(message, unquoted(value), address, new)
+            new.has_display = True
+            # The caller's side shows no name rather than the one that others were shown.
+            new.display = literal(b"") if upstream == message.index.is_request else self.new_display(message, value)
         if not self.write_name(message, address, new):
             new.has_uri = False
             return False
@@ -300,23 +301,17 @@ cdef class Replacer(RouteListener):
                 message.upstream_to = address.name_addr
         return True
 
-    cdef bint decode_display(self, SipMessage message, sip_text value, const sip_address *address,
-                             NameReplacement *new) noexcept:
-        """The other display name; one that cannot be told is removed, for it must not leak."""
-        cdef char current[DISPLAY_MAX + 1]
+    cdef sip_text new_display(self, SipMessage message, sip_text value) noexcept:
+        """The display name that the initial request got; empty when the parameter does not tell one."""
         cdef bytes password = self.password
         cdef char *space = message.scratch_reserve(DISPLAY_MAX + 1)
         cdef int length = -1
-        new.has_display = True
-        new.display = literal(b"")
-        if space == NULL or address.display.length > DISPLAY_MAX:
-            return False
-        length = rr_param_decode(value, marked(current, address.display),
-                                 text_of(<const char *>password, <uint32_t>len(password)), space, DISPLAY_MAX + 1)
+        if space != NULL:
+            length = rr_param_decode(unquoted(value), literal(b"="),
+                                     text_of(<const char *>password, <uint32_t>len(password)), space, DISPLAY_MAX + 1)
         if length < 1 or space[0] != c'=' or not is_display(text_of(space + 1, <uint32_t>(length - 1))):
-            return False
-        new.display = text_of(space + 1, <uint32_t>(length - 1))
-        return True
+            return literal(b"")
+        return text_of(space + 1, <uint32_t>(length - 1))
 
 
 cdef uint32_t longer(sip_text a, sip_text b) noexcept:
