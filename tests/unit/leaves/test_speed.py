@@ -1,4 +1,4 @@
-"""What the leaves cost: `pytest tests/unit/leaves/test_speed.py --benchmark-enable`; each round is ROUNDS operations."""
+"""What the leaves cost: `pytest tests/unit/leaves/test_speed.py --benchmark-enable`; a round is ROUNDS operations."""
 import pytest
 
 from uacfast.testing.leaves import HashTable, Slab, TimerWheel, siphash
