@@ -189,7 +189,7 @@ static const char *parse_bracketed(const char *at, const char *end, sip_address 
 static const char *parse_bare(const char *at, const char *end, sip_address *address)
 {
     const char *p = at;
-    while (p < end && *p != ';' && *p != ',' && *p != '?' && !sip_char_is(*p, SIP_CHAR_LWS))
+    while (p < end && *p != ';' && *p != ',' && *p != '?' && sip_char_is(*p, SIP_CHAR_URI))
         p++;
     address->uri = sip_text_between(at, p);
     if (address->uri.length == 1 && *at == '*')
@@ -228,7 +228,7 @@ int sip_address_parse(sip_text value, sip_address *address)
     address->name_addr = sip_text_between(start, at);
     at = skip_lws(at, end);
     if (at < end && *at == ';') {
-        const char *parameters = skip_lws(at + 1, end);
+        const char *parameters = at + 1;
         while (at < end && *at == ';') {
             parameter found;
             at++;
@@ -237,8 +237,8 @@ int sip_address_parse(sip_text value, sip_address *address)
             if (found.name.length == 3 && sip_text_is(found.name, "tag"))
                 keep_first(&address->tag, found.value);
         }
-        address->parameters = at > parameters ? sip_text_between(parameters, sip_skip_back(parameters, at, SIP_CHAR_LWS))
-                                              : sip_text_between(at, at);
+        const char *parameters_end = sip_skip_back(parameters, at, SIP_CHAR_LWS);
+        address->parameters = sip_text_between(skip_lws(parameters, parameters_end), parameters_end);
     }
     address->value = sip_text_between(start, sip_skip_back(start, at, SIP_CHAR_LWS));
     return find_next_value(at, end, &address->next);
