@@ -7,7 +7,8 @@ static const char *skip_lws(const char *at, const char *end)
     return sip_skip(at, end, SIP_CHAR_LWS);
 }
 
-/* `at` is the end of one value of a comma list. Empty elements are passed over. Returns 0, or -1 when no comma is there. */
+/* `at` is the end of one value of a comma list. Empty elements are passed over. Returns 0, or -1 when something else
+ * than a comma is there. */
 static int find_next_value(const char *at, const char *end, const char **next)
 {
     *next = NULL;
@@ -39,8 +40,8 @@ static const char *skip_parameter_value(const char *at, const char *end)
 
 typedef struct { sip_text name, value, whole; } parameter;
 
-/* One generic-param (RFC 3261 §25.1) at *at, which is moved to the ';' or ',' behind it. A name must be a token; an empty
- * parameter (";;") is let through with an empty name. 0 or -1. */
+/* One generic-param (RFC 3261 §25.1) at *at, which is moved to the ';' or ',' behind it. A name must be a token; an
+ * empty parameter (";;") is let through with an empty name. 0 or -1. */
 static int parse_parameter(const char **at, const char *end, parameter *found)
 {
     const char *start = skip_lws(*at, end);
@@ -205,7 +206,7 @@ int sip_address_parse(sip_text value, sip_address *address)
     if (!at)
         return -1;
     const char *start = at = skip_lws(at, end);
-    /* Up to '<' it is a display name; a comma or semicolon outside quotes before it means that there are no brackets. */
+    /* Up to '<' it is a display name; a comma or semicolon outside quotes before it: there are no brackets. */
     while (at < end && *at != '<' && *at != ',' && *at != ';') {
         if (*at == '"') {
             at = sip_skip_quoted(at, end);

@@ -10,16 +10,20 @@ LWS = b" \t\r\n"
 HEADERS_CAPACITY = 256
 
 COMPACT = {
-    b"i": "Call-ID", b"m": "Contact", b"e": "Content-Encoding", b"l": "Content-Length", b"c": "Content-Type", b"f": "From",
-    b"s": "Subject", b"k": "Supported", b"t": "To", b"v": "Via", b"o": "Event", b"r": "Refer-To", b"b": "Referred-By",
+    b"i": "Call-ID", b"m": "Contact", b"e": "Content-Encoding", b"l": "Content-Length", b"c": "Content-Type",
+    b"f": "From", b"s": "Subject", b"k": "Supported", b"t": "To", b"v": "Via", b"o": "Event", b"r": "Refer-To", b"b": "Referred-By",
     b"x": "Session-Expires", b"a": "Accept-Contact", b"u": "Allow-Events", b"j": "Reject-Contact",
     b"d": "Request-Disposition", b"y": "Identity",
 }
-KNOWN = """Via From To Call-ID CSeq Contact Max-Forwards Route Record-Route Content-Length Content-Type Expires Require
-Proxy-Require Supported Unsupported Allow Authorization Proxy-Authorization WWW-Authenticate Proxy-Authenticate User-Agent
-Server Event Subject Refer-To Referred-By Session-Expires Min-SE Min-Expires Retry-After Reason RAck RSeq Path
-Service-Route Max-Breadth Content-Encoding Accept-Contact Reject-Contact Request-Disposition Allow-Events Identity
-P-Asserted-Identity P-Preferred-Identity Privacy Diversion""".split()
+KNOWN = [
+    "Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Route", "Record-Route",
+    "Content-Length", "Content-Type", "Expires", "Require", "Proxy-Require", "Supported", "Unsupported",
+    "Allow", "Authorization", "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate", "User-Agent",
+    "Server", "Event", "Subject", "Refer-To", "Referred-By", "Session-Expires", "Min-SE", "Min-Expires",
+    "Retry-After", "Reason", "RAck", "RSeq", "Path", "Service-Route", "Max-Breadth", "Content-Encoding",
+    "Accept-Contact", "Reject-Contact", "Request-Disposition", "Allow-Events", "Identity",
+    "P-Asserted-Identity", "P-Preferred-Identity", "Privacy", "Diversion",
+]
 LONG = {name.lower().encode(): name for name in KNOWN}
 METHODS = {name.encode(): name for name in [
     "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "SUBSCRIBE", "NOTIFY", "REFER",
