@@ -46,20 +46,20 @@ static int parse_parameter(const char **at, const char *end, parameter *found)
 {
     const char *start = skip_lws(*at, end);
     const char *name_end = sip_skip(start, end, SIP_CHAR_TOKEN);
-    const char *p = skip_lws(name_end, end);
+    const char *written_end = name_end, *p = skip_lws(name_end, end);
     found->name = sip_text_between(start, name_end);
     found->value = (sip_text){NULL, 0};
     if (p < end && *p == '=' && name_end > start) {
-        const char *value = skip_lws(p + 1, end);
-        p = skip_parameter_value(value, end);
+        const char *after_equals = p + 1;
+        p = skip_parameter_value(after_equals, end);
         if (!p)
             return -1;
-        name_end = sip_skip_back(value, p, SIP_CHAR_LWS);
-        found->value = sip_text_between(value, name_end);
+        written_end = sip_skip_back(after_equals, p, SIP_CHAR_LWS);
+        found->value = sip_text_between(skip_lws(after_equals, written_end), written_end);
     } else if (p < end && *p != ';' && *p != ',') {
         return -1;
     }
-    found->whole = sip_text_between(start, name_end);
+    found->whole = sip_text_between(start, written_end);
     *at = p;
     return 0;
 }

@@ -11,8 +11,8 @@ HEADERS_CAPACITY = 256
 
 COMPACT = {
     b"i": "Call-ID", b"m": "Contact", b"e": "Content-Encoding", b"l": "Content-Length", b"c": "Content-Type",
-    b"f": "From", b"s": "Subject", b"k": "Supported", b"t": "To", b"v": "Via", b"o": "Event", b"r": "Refer-To", b"b": "Referred-By",
-    b"x": "Session-Expires", b"a": "Accept-Contact", b"u": "Allow-Events", b"j": "Reject-Contact",
+    b"f": "From", b"s": "Subject", b"k": "Supported", b"t": "To", b"v": "Via", b"o": "Event", b"r": "Refer-To",
+    b"b": "Referred-By", b"x": "Session-Expires", b"a": "Accept-Contact", b"u": "Allow-Events", b"j": "Reject-Contact",
     b"d": "Request-Disposition", b"y": "Identity",
 }
 KNOWN = [
@@ -264,7 +264,7 @@ def parameters_of(cursor):
             raw = cursor.take(rb"(?:[^;,\"]|" + QUOTED + rb")*")[0]
             value = raw.rstrip(LWS)
             between = after_name[:len(after_name) - len(cursor.text) - len(raw)]
-            written = name + between + value
+            written = (name + between + value).rstrip(LWS)
         if cursor.text and cursor.text[:1] not in (b";", b","):
             raise ValueError("parameter")
         found.append((name, value, written))
