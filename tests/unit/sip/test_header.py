@@ -55,8 +55,8 @@ def test_via_list():
 
 
 @pytest.mark.parametrize("value", [
-    b"", b" ", b"SIP/2.0/UDP", b"SIP/2.0/UDP ", b"SIP/2.0/UDPh", b"SIP/2.0 h", b"HTTP/1.1/TCP h", b"SIP/2/UDP h",
-    b"SIP//UDP h", b"SIP/2.0/ h",
+    b"", b" ", b"SIP/2.0/UDP", b"SIP/2.0/UDP ", b"SIP/2.0/UDPh", b"SIP/2.0/UDP[::1]", b"SIP/2.0 h", b"HTTP/1.1/TCP h",
+    b"SIP/2/UDP h", b"SIP//UDP h", b"SIP/2.0/ h",
     b"SIP/x.y/UDP h", b"SIP/2.0/UDP ;branch=1", b"SIP/2.0/UDP h:", b"SIP/2.0/UDP h:0", b"SIP/2.0/UDP h:65536",
     b"SIP/2.0/UDP h:x",
     b"SIP/2.0/UDP h x", b"SIP/2.0/UDP h;a b", b"SIP/2.0/UDP h;=a", b'SIP/2.0/UDP h;a="b', b"SIP/2.0/UDP h;rport=x",
