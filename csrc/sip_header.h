@@ -5,8 +5,8 @@
 
 typedef struct {
     sip_text value;       /* this one Via value, no surrounding white space, no comma */
-    sip_text protocol;    /* "SIP" and version are checked; transport as written */
-    sip_text transport;
+    sip_text protocol;    /* "SIP/x.y" as written; the version may be another than 2.0, so that a 505 finds its way */
+    sip_text transport;   /* as written */
     sip_text host;        /* brackets kept for IPv6 */
     uint16_t port;        /* 0: not given */
     sip_text sent_by;     /* host[:port] as written */
@@ -24,7 +24,7 @@ typedef struct {
     sip_text value;       /* this one value, no comma */
     sip_text display;     /* as written, quotes kept, no trailing white space; .at NULL when none */
     sip_text uri;         /* without angle brackets */
-    sip_text name_addr;   /* first octet of the value to the end of the URI, plus white space and '>' when it is there */
+    sip_text name_addr;   /* start of the value to the end of the URI, plus white space and '>' when it is there */
     sip_text parameters;  /* after name_addr (leading white space and first ';' skipped); .at NULL when none */
     sip_text tag;         /* .at NULL when none */
     uint8_t brackets;
