@@ -153,7 +153,7 @@ class Message:
     @property
     def method(self) -> str:
         """Method of a request, method of the CSeq of a reply."""
-        return self.start_line.split(" ", 1)[0] if self.is_request else self.cseq[1]
+        return self.start_line.split(" ", 1)[0] if self.is_request else self.get("CSeq").split()[-1]
 
     @property
     def request_uri(self) -> str:
