@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,7 +85,9 @@ class Route:
             lines.append(f'sl_send_reply("{self.reply[0]}", "{self.reply[1]}"); exit;')
         else:
             if self.ruri:
-                lines.append(f'$ru = "{self.ruri}";')
+                pieces = re.split(r"(\$[A-Za-z]+)", self.ruri)
+                parts = [piece if piece.startswith("$") else f'"{piece}"' for piece in pieces if piece]
+                lines.append(f"$ru = {' + '.join(parts)};")
             if self.replace_from:
                 lines.append(f"uac_replace_from({self.replace_from.arguments()});")
             if self.replace_to:
@@ -94,12 +97,10 @@ class Route:
             if self.fr_timer is not None or self.fr_inv_timer is not None:
                 lines.append(f't_set_fr("{self.fr_inv_timer or 0}", "{self.fr_timer or 0}");')
             if self.relay:
-                lines.append(f'$du = "{self.relay[0]}";')
                 if self.fork:
-                    for index, target in enumerate(self.relay[1:]):
-                        lines.append("append_branch();")
-                        lines.append(f'$(branch(dst_uri)[{index}]) = "{target}";')
-                elif len(self.relay) > 1:
+                    lines += [f'$du = "{target}"; append_branch();' for target in self.relay[1:]]
+                lines.append(f'$du = "{self.relay[0]}";')
+                if not self.fork and len(self.relay) > 1:
                     lines.append(f't_on_failure("{self.name}_1");')
             lines.append("if (!t_relay()) sl_reply_error();")
             lines.append("exit;")

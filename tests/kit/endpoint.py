@@ -136,7 +136,11 @@ class Endpoint:
         return self.receive(lambda m: wanted(m) and (status == 100 or m.status != 100), timeout)
 
     def expect_nothing(self, duration: float = SILENCE, predicate: Predicate | None = None) -> None:
-        """AssertionError when a message that satisfies the predicate is waiting or comes within `duration` seconds."""
+        """AssertionError when a message that satisfies the predicate is waiting or comes within `duration` seconds.
+
+        Without a predicate that is any message but a 100 Trying.
+        """
+        predicate = predicate or (lambda message: message.status != 100)
         deadline = time.monotonic() + duration
         while True:
             message = self._take(predicate)
