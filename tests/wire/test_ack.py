@@ -69,15 +69,17 @@ def test_the_ack_to_a_rejection_is_made_per_hop(call, caller, callee):
     caller.receive_reply(486)
 
 
-def test_the_ack_to_a_rejection_keeps_the_route_set(proxy, endpoint, caller, callee):
-    """A1: same Route as the INVITE sent."""
-    call = Call(caller, callee, proxy.address, routes=(f"<sip:{proxy.sent_by};lr>", f"<{callee.uri()};lr>"))
-    call.invite()
-    invite = call.arrive()
-    assert f"<{callee.uri()};lr>" in invite.values("Route")
-    call.answer(404, "Not Found")
-    assert callee.receive_request("ACK").values("Route") == invite.values("Route")
-    caller.receive_reply(404)
+def test_the_ack_to_a_rejection_keeps_the_route_set(call, caller, callee):
+    """A1: same Route as the INVITE sent, here a proxy of the callee's side below ours."""
+    call.establish()
+    routes = [*call.caller.routes, f"<{callee.uri()};lr;keep=this>"]
+    call.send_in_dialog("caller", "INVITE", routes=routes)
+    arrived = callee.receive_request("INVITE")
+    assert arrived.values("Route") == routes[1:]
+    callee.reply(arrived, 488, "Not Acceptable Here")
+    assert callee.receive_request("ACK").values("Route") == routes[1:]
+    caller.receive_reply(488)
+    call.hang_up()
 
 
 def test_the_callers_ack_to_a_rejection_is_absorbed(call, caller, callee):

@@ -1,9 +1,10 @@
 """Replies, forking and the choice of the best: engine.md section 9; RFC 3261 section 16.7."""
 
 import pytest
-from kit.configuration import Route
+from kit.configuration import Configuration, Route
 from kit.endpoint import is_reply, is_request, token
 from kit.message import Message
+from kit.ports import free_port
 
 TM = {"retr_timer1": 50, "retr_timer2": 200, "fr_timer": 700, "fr_inv_timer": 3000}
 
@@ -51,7 +52,7 @@ class Fork:
 
 
 @pytest.fixture
-def fork(start, endpoint, caller, shared_proxy):
+def fork(start, endpoint, caller):
     first, second = endpoint(), endpoint()
     route = Route("fork", relay=(first.uri(), second.uri()), fork=True)
     return Fork(_own(start, route), caller, first, second)
@@ -65,9 +66,6 @@ def serial(start, endpoint, caller):
 
 
 def _own(start, route: Route):
-    from kit.configuration import Configuration
-    from kit.ports import free_port
-
     return start(Configuration(listen=(f"udp:127.0.0.1:{free_port()}",), routes=(route,), tm=TM))
 
 
