@@ -4,7 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 typedef struct { uint64_t hash; void *value; } hash_table_entry;
-typedef struct { hash_table_entry *entries; size_t capacity, count; } hash_table;   /* capacity: power of two */
+typedef struct {
+    hash_table_entry *entries;
+    size_t capacity, count;                  /* capacity: power of two; count: entries in both arrays */
+    hash_table_entry *old_entries;           /* while growing: the array that is being moved, else NULL */
+    size_t old_capacity, old_next, old_left;
+} hash_table;
 int hash_table_init(hash_table *table, size_t expected);     /* 0, or -1: no memory */
 void hash_table_free(hash_table *table);
 int hash_table_insert(hash_table *table, uint64_t hash, void *value);   /* value not NULL; grows; 0 or -1 */

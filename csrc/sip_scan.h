@@ -61,8 +61,8 @@ typedef enum {
 } sip_scan_result;
 
 typedef struct {
-    const char *data;
-    uint32_t size;            /* octets given */
+    const char *data;         /* first octet of the start line: line ends before it are skipped (§7.5) */
+    uint32_t size;            /* octets from there on; all offsets count from there too */
     uint32_t length;          /* octets of the message: header part + body; the tail of a datagram is ignored */
     uint32_t headers_start;   /* offset after the start line */
     uint32_t headers_end;     /* offset of the empty line (where one more header line would be inserted) */

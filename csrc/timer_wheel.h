@@ -15,8 +15,10 @@ typedef struct {
     uint32_t resolution;                /* ms per tick */
     uint64_t running;                   /* timers running */
     timer_entry *slots[TIMER_WHEEL_LEVELS][TIMER_WHEEL_SLOTS];
-    timer_entry *expired;
+    uint64_t used[TIMER_WHEEL_LEVELS][TIMER_WHEEL_SLOTS / 64];   /* a bit for each slot that is not empty */
+    timer_entry *expired, **expired_end;
 } timer_wheel;
+/* The wheel may not move in memory. A timer is zeroed before its first start. */
 void timer_wheel_init(timer_wheel *wheel, uint64_t now, uint32_t resolution);
 /* Starts or restarts; never fires before `due`, at most one tick late after an advance. A due in the past fires on the next advance. */
 void timer_wheel_start(timer_wheel *wheel, timer_entry *timer, uint64_t due);

@@ -33,7 +33,8 @@ typedef void (*udp_send_failed)(void *context, uint64_t token, int error);
 /* Sends all; a datagram that the kernel refuses is reported and skipped, EAGAIN is retried by poll for at most
  * 2 ms, then reported. Returns datagrams sent. */
 int udp_send_flush(udp_send_ring *ring, udp_send_failed failed, void *context);
-/* Reads the socket's error queue (IP_RECVERR / IPV6_RECVERR): ICMP errors with the destination they belong to.
- * Returns 1 and fills both, or 0 at the end. */
-int udp_read_error(int fd, udp_address *destination, int *error);
+/* Reads the socket's error queue (IP_RECVERR / IPV6_RECVERR): ICMP errors with the destination they belong to and the
+ * beginning of the datagram that met them, as much as the ICMP message quotes, into sent[*length].
+ * Returns 1 and fills all, or 0 at the end. */
+int udp_read_error(int fd, udp_address *destination, int *error, char *sent, uint32_t *length);
 #endif
