@@ -62,7 +62,7 @@ def test_a_dialog_survives_the_change_of_program(start, caller, callee, order, p
         who = "caller" if number < 4 else "callee"
         bye = call.hang_up(who)
         assert bye.reply.get("From") == bye.sent.get("From")
-        from_replaced, to_replaced = call.request_uri[4:8] != "to@1", call.request_uri[4:8] in ("to@1", "both")
+        from_replaced, to_replaced = call.user != "to", call.user in ("to", "both")
         expected = (
             (ANONYMOUS if from_replaced else ALICE, CAROL if to_replaced else BOB) if who == "caller" else (BOB, ALICE)
         )

@@ -42,6 +42,7 @@ class Call:
     ) -> None:
         self.from_tag, self.to_tag = token("f"), token("t")
         self.call_id = token("call") + "@endpoint"
+        self.user = user
         self.request_uri = request_uri or callee.uri(user)
         self.caller = Side(caller, local=f"{from_};tag={self.from_tag}", remote=to, next_hop=proxy)
         self.callee = Side(callee, cseq=500)

@@ -105,7 +105,7 @@ class Endpoint:
                 raw, source = self.socket.recvfrom(65536)
             except BlockingIOError:
                 return True
-            message = Message.parse(raw, source[:2], time.monotonic())
+            message = Message.read(raw, source[:2], time.monotonic())
             self.pending.append(message)
             self.history.append(message)
 

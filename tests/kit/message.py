@@ -118,6 +118,14 @@ class Message:
             headers.append((name, value))
         return cls(raw, lines[0], headers, body, source, received_at, lines)
 
+    @classmethod
+    def read(cls, raw: bytes, source: tuple[str, int], received_at: float) -> Message:
+        """Like parse, but a datagram that is no message becomes one without headers."""
+        try:
+            return cls.parse(raw, source, received_at)
+        except ValueError:
+            return cls(raw, raw.decode("latin-1").split("\r\n")[0], [], b"", source, received_at)
+
     def all(self, name: str) -> list[str]:
         """Values of every line of this header, unfolded and stripped."""
         wanted = canonical(name)
@@ -153,7 +161,9 @@ class Message:
     @property
     def method(self) -> str:
         """Method of a request, method of the CSeq of a reply."""
-        return self.start_line.split(" ", 1)[0] if self.is_request else self.get("CSeq").split()[-1]
+        if self.is_request:
+            return self.start_line.split(" ", 1)[0]
+        return self.get("CSeq").split()[-1] if self.has("CSeq") else ""
 
     @property
     def request_uri(self) -> str:
