@@ -106,9 +106,14 @@ static const char *parse_sent_protocol(const char *at, const char *end, sip_via 
     at = skip_lws(at, end);
     if (at == end || *at != '/')
         return NULL;
+    /* Another version is for the caller to refuse: the 505 needs this Via to travel by (RFC 4475 §3.1.2.16). */
     const char *version = at = skip_lws(at + 1, end);
-    at = sip_skip(at, end, SIP_CHAR_TOKEN);
-    if (!sip_text_is(sip_text_between(version, at), "2.0"))
+    at = sip_skip(at, end, SIP_CHAR_DIGIT);
+    if (at == version || at == end || *at != '.')
+        return NULL;
+    const char *minor = ++at;
+    at = sip_skip(at, end, SIP_CHAR_DIGIT);
+    if (at == minor)
         return NULL;
     via->protocol = sip_text_between(start, at);
     at = skip_lws(at, end);

@@ -5,8 +5,8 @@
 
 typedef struct {
     sip_text value;       /* this one Via value, no surrounding white space, no comma */
-    sip_text protocol;    /* "SIP" and version are checked; transport as written */
-    sip_text transport;
+    sip_text protocol;    /* "SIP/x.y" as written; the version may be another than 2.0, so that a 505 finds its way */
+    sip_text transport;   /* as written */
     sip_text host;        /* brackets kept for IPv6 */
     uint16_t port;        /* 0: not given */
     sip_text sent_by;     /* host[:port] as written */
