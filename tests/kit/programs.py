@@ -183,7 +183,8 @@ class Uacfast(Proxy):
         return [sys.executable, "-m", "uacfast", "run", str(self.file)]
 
     def environment(self) -> dict[str, str]:
-        return dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")])))
+        path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+        return dict(os.environ, PYTHONPATH=path)
 
     def is_ready(self) -> bool:
         return re.search(r"^uacfast ready", self.stderr, re.MULTILINE) is not None

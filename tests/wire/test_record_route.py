@@ -4,8 +4,9 @@ import re
 
 import pytest
 from kit.call import Call
-from kit.configuration import Route
+from kit.configuration import Configuration, Route
 from kit.endpoint import token
+from kit.ports import free_port
 
 
 @pytest.fixture
@@ -171,17 +172,11 @@ def test_a_call_between_two_of_our_addresses(shared_proxy, endpoint):
     call.hang_up("callee")
 
 
-@pytest.mark.parametrize("program_alias", ["advertise"])
 @pytest.mark.own
-def test_the_advertised_address_is_what_others_see(start, endpoint, program_alias):
-    from kit.configuration import Configuration
-    from kit.ports import free_port
-
+def test_the_advertised_address_is_what_others_see(start, endpoint):
     port = free_port()
-    configuration = Configuration(
-        listen=(f"udp:127.0.0.1:{port}",), extra=f'\n[[listen]]\nuri = "udp:127.0.0.2:{port}"\nadvertise = "192.0.2.7:5099"\n'
-    )
-    start(configuration)
+    advertised = f'\n[[listen]]\nuri = "udp:127.0.0.2:{port}"\nadvertise = "192.0.2.7:5099"\n'
+    start(Configuration(listen=(f"udp:127.0.0.1:{port}",), extra=advertised))
     near, far = endpoint(), endpoint()
     call = Call(near, far, ("127.0.0.2", port))
     call.invite()

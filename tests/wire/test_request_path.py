@@ -52,7 +52,9 @@ def test_tortuous_spelling_is_relayed_to_the_octet(proxy, caller, callee):
     assert arrived.text == f"{start_line}\r\n{arrived.lines[1]}\r\n{decremented}"
 
 
-@pytest.mark.parametrize(("received", "sent"), [("1", "0"), ("10", " 9"), ("255", "254"), ("070", " 69"), (" 70 ", " 69 ")])
+@pytest.mark.parametrize(
+    ("received", "sent"), [("1", "0"), ("10", " 9"), ("255", "254"), ("070", " 69"), (" 70 ", " 69 ")]
+)
 def test_max_forwards_is_decremented_in_place(proxy, caller, callee, received, sent):
     """Section 20.5: the old width is kept by padding on the left."""
     text = caller.request("MESSAGE", callee.uri("bob"), max_forwards=received)
@@ -65,7 +67,9 @@ def test_a_missing_max_forwards_is_inserted(proxy, caller, callee):
     assert relayed(proxy, caller, callee, text).lines[1] == "Max-Forwards: 70"
 
 
-@pytest.mark.parametrize("method", ["OPTIONS", "INFO", "SUBSCRIBE", "PUBLISH", "REGISTER", "NEWMETHOD", "RE%47ISTER", "x"])
+@pytest.mark.parametrize(
+    "method", ["OPTIONS", "INFO", "SUBSCRIBE", "PUBLISH", "REGISTER", "NEWMETHOD", "RE%47ISTER", "x"]
+)
 def test_every_method_is_relayed(proxy, caller, callee, method):
     """M10."""
     text = caller.request(method, callee.uri("bob"))

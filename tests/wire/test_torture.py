@@ -32,7 +32,7 @@ def next_hop():
 
 @pytest.fixture
 def sender(data):
-    """Bound where replies go: a loopback address of its own and the sent-by port of the message, so that it stays as is."""
+    """Bound where replies go, so that the message stays as it is: an address of its own and the sent-by port."""
     sent_by = re.search(rb"(?im)^(?:via|v)[ \t]*:\s*SIP[^,;\r\n]*?:\s*(\d{1,5})\s*(?:[;,\r\n]|$)", data)
     port = int(sent_by.group(1)) if sent_by and 0 < int(sent_by.group(1)) < 65536 else 5060
     number = next(_addresses)
