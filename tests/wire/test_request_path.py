@@ -171,3 +171,28 @@ def test_a_script_value_cannot_inject_lines(shared_proxy, caller, callee):
 def test_an_unresolvable_next_hop_is_an_answer_not_silence(proxy, caller):
     caller.send(caller.request("MESSAGE", "sip:bob@nowhere.invalid"), proxy.address)
     assert caller.receive_reply(timeout=15.0).status >= 400
+
+
+@pytest.mark.own
+@pytest.mark.parametrize("uri", ["sips:bob@{peer}", "sip:bob@{peer};transport=tcp", "sip:bob@{peer};transport=tls"])
+def test_what_asks_for_another_transport_never_leaves_over_udp(proxy, caller, callee, uri):
+    """T14, and no silent downgrade."""
+    caller.send(caller.request("MESSAGE", uri.format(peer=callee.sent_by)), proxy.address)
+    assert caller.receive_reply().status >= 400
+    callee.expect_nothing(0.05)
+
+
+@pytest.mark.own
+def test_a_preloaded_own_route_is_removed(proxy, caller, callee):
+    """RR7."""
+    text = caller.request("MESSAGE", callee.uri("bob"), routes=(f"<sip:{proxy.sent_by};lr>",))
+    assert not relayed(proxy, caller, callee, text).has("Route")
+
+
+@pytest.mark.own
+def test_a_preloaded_foreign_route_is_no_way_through(proxy, caller, callee, endpoint):
+    """RR7 and Z3: refused with 403 or ignored."""
+    victim = endpoint()
+    routes = (f"<sip:{proxy.sent_by};lr>", f"<sip:{victim.sent_by};lr>")
+    caller.send(caller.request("MESSAGE", callee.uri("bob"), routes=routes), proxy.address)
+    victim.expect_nothing(0.2)
