@@ -231,7 +231,6 @@ int udp_send_flush(udp_send_ring *ring, udp_send_failed failed, void *context)
 int udp_read_error(int fd, udp_address *destination, int *error, char *sent, uint32_t *length)
 {
     const uint32_t capacity = *length;
-
     union {
         struct cmsghdr align;
         char octets[512];
@@ -239,7 +238,8 @@ int udp_read_error(int fd, udp_address *destination, int *error, char *sent, uin
     for (;;) {
         struct iovec piece = {.iov_base = sent, .iov_len = capacity};
         struct msghdr message = {.msg_name = destination, .msg_namelen = sizeof *destination,
-                                 .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.octets, .msg_controllen = sizeof control.octets};
+                                 .msg_iov = &piece, .msg_iovlen = 1,
+                                 .msg_control = control.octets, .msg_controllen = sizeof control.octets};
         memset(destination, 0, sizeof *destination);
         const ssize_t got = recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
         if (got < 0) {

@@ -67,6 +67,7 @@ cdef class SipMessage:
     cdef sip_scan_result scan(self, const char *data, uint32_t size, const sip_limits *limits, bint accept_lf) noexcept
     cdef void reset_plan(self) noexcept
     cdef bint parse_top_via(self) noexcept
+    cdef bint parse_cseq(self) noexcept
     cdef bint parse_addresses(self) noexcept
     cdef char *scratch_reserve(self, uint32_t length) noexcept
     cdef sip_text keep(self, const char *at, uint32_t length) noexcept

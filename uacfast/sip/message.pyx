@@ -48,6 +48,10 @@ cdef class SipMessage:
         cdef const sip_header *header = sip_first_header(&self.index, SIP_HEADER_VIA)
         return header != NULL and sip_via_parse(header.value, &self.via) == 0
 
+    cdef bint parse_cseq(self) noexcept:
+        cdef const sip_header *header = sip_first_header(&self.index, SIP_HEADER_CSEQ)
+        return header != NULL and sip_cseq_parse(header.value, &self.cseq) == 0
+
     cdef bint parse_addresses(self) noexcept:
         """From, To, CSeq and Call-ID: every transaction needs them."""
         cdef const sip_header *header
@@ -55,8 +59,7 @@ cdef class SipMessage:
         if header == NULL or header.value.length == 0:
             return False
         self.call_id = header.value
-        header = sip_first_header(&self.index, SIP_HEADER_CSEQ)
-        if header == NULL or sip_cseq_parse(header.value, &self.cseq) != 0:
+        if not self.parse_cseq():
             return False
         header = sip_first_header(&self.index, SIP_HEADER_FROM)
         if header == NULL or sip_address_parse(header.value, &self.from_) != 0:

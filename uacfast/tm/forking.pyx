@@ -76,6 +76,8 @@ cdef class ResponseContext(BranchUser):
         """When no branch is waiting any more, go on with the next target or answer upstream; `last` failed just now."""
         cdef Branch *branch = transaction.branches
         cdef Branch *chosen
+        if transaction.pending:
+            return
         while branch != NULL:
             if branch.final == 0 or 200 <= branch.final < 300:
                 return

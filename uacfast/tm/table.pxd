@@ -19,9 +19,7 @@ cdef enum:                       # Transaction.flags
     CANCELLED = 1                # a CANCEL came for it
     FINAL_SENT = 2               # its final response went upstream
     LOCAL = 4                    # we began it ourselves: no server side
-    WAITING = 8                  # its next hop is being resolved
-    IN_DIALOG = 16
-    PROVISIONAL_SENT = 32        # a provisional other than 100 went upstream
+    PROVISIONAL_SENT = 8         # a provisional other than 100 went upstream
 
 cdef enum:                       # Branch.cancel_state
     CANCEL_NONE
@@ -29,9 +27,8 @@ cdef enum:                       # Branch.cancel_state
     CANCEL_SENT
 
 cdef enum:                       # Branch.flags
-    GIVEN_UP = 1                 # timed out: a late 2xx still counts, anything else is only acknowledged
-    LOCALLY_MADE = 2             # its final is ours (408, 503), not the callee's (Kamailio: faked reply)
-    GOT_PROVISIONAL = 4
+    LOCALLY_MADE = 1             # its final is ours (408, 503), not the callee's (Kamailio: faked reply)
+    GOT_PROVISIONAL = 2
 
 cdef enum:                       # next hop addresses of one branch, RFC 3263 failover
     ALTERNATIVES = 8
@@ -102,6 +99,7 @@ cdef struct Transaction:         # a server transaction and the branches that an
     Branch *branches             # newest last
     udp_address alternatives[ALTERNATIVES]   # further addresses of the current next hop
     uint8_t alternative_count, alternative_next
+    uint8_t pending              # next hops whose names are being resolved
 
 
 cdef class TransactionTable:

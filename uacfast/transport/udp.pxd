@@ -51,3 +51,6 @@ cdef class UdpTransport:
     cdef bint is_own(self, sip_text host, uint16_t port) noexcept
     cdef int own_socket(self, sip_text host, uint16_t port) noexcept
     cdef int socket_towards(self, const udp_address *destination, int preferred) noexcept
+
+
+cdef bint parse_address(object host, int port, udp_address *address)

@@ -1,0 +1,77 @@
+"""Configuration: a TOML file read into frozen Structs, or every error in it at once.
+
+`load(path)` and `parse(text)` return a Config or raise ConfigError.
+"""
+import re
+import tomllib
+
+from .locator import locate
+from .model import Config, Credential, Ha1, Limits, Listen, Replacement, Reply, RequestTo, Route, Rr, Server, Tm, Uac
+from .problems import ConfigError, Problem
+from .reader import Reader
+from .rules import check
+
+__all__ = ["Config", "ConfigError", "Credential", "Ha1", "Limits", "Listen", "Problem", "Replacement", "Reply",
+           "RequestTo", "Route", "Rr", "Server", "Tm", "Uac", "load", "parse"]
+
+_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_LONG_NUMBER = re.compile(r"[0-9_]{4301}")
+
+
+def load(path: str) -> Config:
+    """Reads the file `path`. ConfigError: it cannot be read, is not UTF-8 or TOML, or has errors."""
+    try:
+        with open(path, "rb") as file:
+            octets = file.read()
+    except FileNotFoundError:
+        raise ConfigError(path, [_whole_file(f"there is no such file; `uacfast init {path}` writes one")]) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError(path, [_whole_file(f"cannot be read: {reason}")]) from None
+    try:
+        text = octets.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise ConfigError(path, [Problem(line, "", "", "is not UTF-8 text; save the file as UTF-8")]) from None
+    return parse(text, path)
+
+
+def parse(text: str, path: str = "<string>") -> Config:
+    """Reads a configuration from `text`; `path` is the name that messages use. ConfigError: it has errors."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(path, [Problem(_line(text, error.start), "", "", "is not Unicode text")]) from None
+    try:
+        tables = tomllib.loads(text)
+        lines = locate(text)
+    except RecursionError:
+        raise ConfigError(path, [_whole_file("is not valid TOML: values are nested too deeply")]) from None
+    except ValueError as error:
+        raise ConfigError(path, [_syntax(text, error)]) from None
+    reader = Reader(lines, tables, Config)
+    config = reader.table(Config, tables, ())
+    check(reader, config, tables)
+    if reader.problems:
+        raise ConfigError(path, reader.problems)
+    return config
+
+
+def _whole_file(sentence: str) -> Problem:
+    return Problem(0, "", "", sentence)
+
+
+def _syntax(text: str, error: ValueError) -> Problem:
+    """tomllib's message with its position moved to where ours stand."""
+    if not isinstance(error, tomllib.TOMLDecodeError):       # the one other: int() refuses very long numbers
+        number = _LONG_NUMBER.search(text)
+        return Problem(_line(text, number.start() if number else 0), "", "", "is not valid TOML: a number is too long")
+    message = str(error)
+    position = _POSITION.search(message)
+    line = int(position[1]) if position and position[1] else _line(text, len(text.rstrip()))
+    reason = _POSITION.sub("", message)
+    return Problem(line, "", "", f"is not valid TOML: {reason[:1].lower()}{reason[1:]}")
+
+
+def _line(text: str, offset: int) -> int:
+    return text.count("\n", 0, offset) + 1

@@ -1,0 +1,286 @@
+"""The tables of a configuration file. Every default is written here and nowhere else.
+
+Names are Kamailio's where Kamailio has the parameter. All Structs are frozen: a reload makes a new Config.
+"""
+import ipaddress
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from . import values as v
+from .schema import Table, keys_of
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Server(Table, frozen=True, kw_only=True):
+    """[server]: the process as a whole."""
+
+    workers: v.Workers = 1                             # processes, one event loop each
+    log_level: Literal["error", "warning", "info", "debug"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    server_header: v.Text = "uacfast"                  # Server header of our own replies; "": no such header
+    alias: tuple[v.HostPort, ...] = ()                 # more names that are ours, host[:port] (Kamailio's alias)
+    batch_pause: v.Microseconds = 500                  # longest pause between two drains under load; 0: never pause
+    drain_timeout: v.SecondsOrZero = 60                # seconds SIGTERM waits for running transactions; 0: does not
+    max_transactions: v.Count = 1_000_000              # above this many a new INVITE is answered 503
+
+
+class Listen(Table, frozen=True, kw_only=True):
+    """[[listen]]: one socket."""
+
+    uri: Annotated[str, Meta(description='"udp:ADDRESS:PORT", an IPv6 address in brackets')]
+    advertise: v.OptionalHostPort = ""                 # host[:port] written into Via and Record-Route; "": the address
+    certificate: v.Path = ""                           # tls, wss: PEM files
+    private_key: v.Path = ""
+    verify_client: v.Flag = False                      # tls, wss: ask the peer for a certificate
+
+    @property
+    def transport(self) -> str:
+        """udp, tcp, tls, ws or wss."""
+        return self.uri.partition(":")[0].lower()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where to bind: (host, port), an IPv6 host without brackets; the port defaults to 5060."""
+        host, port = v.split_host_port(self.uri.partition(":")[2])
+        return host.strip("[]"), port or v.SIP_PORT
+
+    @property
+    def advertised(self) -> tuple[str, int]:
+        """What Via and Record-Route say: (host, port), an IPv6 host in brackets; the port defaults to the socket's."""
+        host, port = v.split_host_port(self.advertise or self.uri.partition(":")[2])
+        return host, port or self.address[1]
+
+
+class Tm(Table, frozen=True, kw_only=True):
+    """[tm]: transactions. Times are milliseconds (RFC 3261 §17, Kamailio tm)."""
+
+    fr_timer: v.Milliseconds = 30_000                  # wait for the first reply of a branch
+    fr_inv_timer: v.Milliseconds = 120_000             # INVITE: wait for the final reply after a provisional one
+    max_inv_lifetime: v.Milliseconds = 180_000         # longest life of an INVITE transaction
+    max_noninv_lifetime: v.Milliseconds = 32_000       # longest life of any other transaction
+    wt_timer: v.Milliseconds = 32_000                  # how long a finished transaction stays to absorb
+    #                                                    retransmissions: 64*T1 as RFC 3261 asks; Kamailio has 5000
+    retr_timer1: v.Milliseconds = 500                  # T1: first retransmission
+    retr_timer2: v.Milliseconds = 4_000                # T2: longest interval between retransmissions
+    auto_inv_100: v.Flag = True                        # answer an INVITE with 100 at once
+    auto_inv_100_reason: v.NonEmptyText = "trying -- your call is important to us"
+    relay_100: v.Flag = False                          # pass a 100 from downstream on
+    noninv_timeout_408: v.Flag = True                  # 408 when a non-INVITE times out; false: silence (RFC 4320)
+    faked_reply_prio: v.CountOrZero = 2_000            # how much a 408 or 503 of our own ranks below a received reply
+    disable_6xx_block: v.Flag = False                  # let serial forking go on after a 6xx
+    failover_503: v.Flag = True                        # a 503 sends the request to the next destination
+    stray_replies: Literal["record_route", "forward", "drop"] = "record_route"   # a reply without transaction goes on
+    #                                                    by its Via: with a Record-Route of ours / always / never
+
+
+class Rr(Table, frozen=True, kw_only=True):
+    """[rr]: record-routing."""
+
+    append_fromtag: v.Flag = True                      # ;ftag= in Record-Route, which tells the direction later
+    enable_double_rr: v.Flag = True                    # two Record-Routes when the socket changes
+    enable_full_lr: v.Flag = False                     # ;lr=on in place of ;lr
+
+
+class Ha1(Table, frozen=True, kw_only=True, rename={"md5": "MD5", "sha256": "SHA-256"}):
+    """H(username:realm:password) by algorithm, lower-case hexadecimal; "": not known."""
+
+    SECRET_TABLE: ClassVar[bool] = True
+    EXPECTED: ClassVar[str] = '32 or 64 hexadecimal digits, or { MD5 = "…" }'
+
+    md5: v.Md5Ha1 = ""
+    sha256: v.Sha256Ha1 = ""
+
+    @classmethod
+    def from_text(cls, text: str) -> "Ha1":
+        """The short form: 32 digits are MD5, 64 are SHA-256. ValueError otherwise."""
+        digits = text.lower()
+        if len(digits) in (32, 64) and not digits.strip("0123456789abcdef"):
+            return cls(md5=digits) if len(digits) == 32 else cls(sha256=digits)
+        raise ValueError(cls.EXPECTED)
+
+
+class Credential(Table, frozen=True, kw_only=True):
+    """What answers a digest challenge: a user name with a password or an HA1."""
+
+    SECRET_TABLE: ClassVar[bool] = True
+    EXPECTED: ClassVar[str] = '"username:realm:password" or { username, realm, password or ha1 }'
+
+    username: v.NonEmptyText
+    realm: v.Text = ""                                 # "": any realm, in a route only
+    password: v.SecretText = ""
+    ha1: Ha1 | None = None
+
+    @classmethod
+    def from_text(cls, text: str) -> "Credential":
+        """Kamailio's form `username:realm:password`: blanks around each part are cut off, none may be empty, the
+        password may hold colons but no blanks. ValueError otherwise."""
+        parts = [part.strip() for part in text.split(":", 2)]
+        if len(parts) != 3 or not all(parts) or any(blank.isspace() for blank in parts[2]):
+            raise ValueError(cls.EXPECTED)
+        v.one_line(text.strip())
+        return cls(username=parts[0], realm=parts[1], password=parts[2])
+
+
+class Uac(Table, frozen=True, kw_only=True):
+    """[uac]: the parameters of Kamailio's uac module, and three of our own."""
+
+    rr_from_store_param: v.StoreParam = "vsf"          # Record-Route parameter that carries From
+    rr_to_store_param: v.StoreParam = "vst"            # the same for To
+    restore_mode: v.RestoreMode = "auto"               # none, manual or auto
+    restore_dlg: v.Flag = False                        # keep the values in the dialog, not in Record-Route
+    restore_passwd: v.SecretText = ""                  # obscures the stored values; the same on all nodes
+    restore_from_avp: v.Avp = ""                       # AVP that keeps the original From
+    restore_to_avp: v.Avp = ""                         # AVP that keeps the original To
+    restore_display: v.Flag = True                     # our own: bring display names back too
+    restore_seal: Annotated[tuple[v.SealKey, ...], v.EMPTY_IS_UNSET] = ()   # our own: keys that authenticate the
+    #                                                    stored values; the first signs, all verify; none: not sealed
+    credential: tuple[Credential, ...] = ()            # answers to challenges, by realm; the last defined wins
+    auth_realm_avp: v.PseudoVariable = ""              # all three or none: credentials from variables
+    auth_username_avp: v.PseudoVariable = ""
+    auth_password_avp: v.PseudoVariable = ""
+    auth_cseq: Literal["raise", "keep"] = "raise"      # our own: CSeq of a request sent again with credentials
+    reg_db_url: v.SecretText = ""                      # database of the registrations; "": none
+    reg_db_table: v.NonEmptyText = "uacreg"
+    reg_contact_addr: v.ContactAddr = ""               # host[:port][;parameters] of our Contact
+    reg_timer_interval: v.Seconds = 90                 # seconds
+    reg_retry_interval: v.SecondsOrZero = 0            # seconds to wait after a failure; 0: disable the record
+    reg_random_delay: v.SecondsOrLess = 0              # seconds, spreads the first REGISTERs; 0 or less: off
+    reg_hash_size: v.HashSize = 4                      # exponent; taken as the nearest of 2..14
+    reg_keep_callid: v.Flag = False
+    reg_active: v.Flag = True                          # false: load the records, send nothing
+    reg_gc_interval: v.SecondsOrZero = 150             # seconds
+    reload_delta: v.SecondsOrZero = 30                 # seconds between two reloads; 0: no guard
+    reg_use_domain: v.Flag = False                     # match the domain too, not the user name alone
+    default_socket: v.Text = ""                        # udp:ADDRESS:PORT of a [[listen]]; "": chosen by destination
+    event_callback: v.Text = ""                        # script function called for uac:reply
+
+
+class Limits(Table, frozen=True, kw_only=True):
+    """[limits]: what is refused (engine specification M14). Sizes are octets."""
+
+    message: Annotated[int, Meta(ge=256, le=65_535, description="octets, an integer from 256 to 65535")] = 65_535
+    header_part: Annotated[int, Meta(ge=256, le=65_535, description="octets, an integer from 256 to 65535")] = 32_768
+    line: Annotated[int, Meta(ge=128, le=65_535, description="octets, an integer from 128 to 65535")] = 8_192
+    headers: Annotated[int, Meta(ge=8, le=256, description="an integer from 8 to 256")] = 256
+    vias: Annotated[int, Meta(ge=1, le=256, description="an integer from 1 to 256")] = 70
+    routes: Annotated[int, Meta(ge=1, le=256, description="an integer from 1 to 256")] = 30
+    uri: Annotated[int, Meta(ge=32, le=65_535, description="octets, an integer from 32 to 65535")] = 1_024
+    max_forwards: Annotated[int, Meta(ge=1, le=255, description="an integer from 1 to 255")] = 70   # when it is missing
+    accept_bare_lf: v.Flag = False                     # take LF alone as a line end
+
+
+class Replacement(Table, frozen=True, kw_only=True):
+    """replace_from, replace_to: the arguments of uac_replace_from() and uac_replace_to()."""
+
+    EXPECTED: ClassVar[str] = "a table { display, uri } with at least one of the two"
+
+    display: v.Text | UnsetType = UNSET                # not given: stays as it is; "": removed
+    uri: v.Uri = ""                                    # "": stays as it is
+
+
+class Reply(Table, frozen=True, kw_only=True):
+    """reply: answer the request ourselves."""
+
+    code: v.StatusCode
+    reason: v.Text = ""                                # "": the standard phrase of the code
+
+
+class RequestTo(Table, frozen=True, kw_only=True):
+    """request_to: the arguments of uac_reg_request_to()."""
+
+    user: v.NonEmptyText
+    mode: v.RequestToMode = 0                          # bit 0: user is a user name, not a uuid; bit 1: use the HA1
+
+
+class Route(Table, frozen=True, kw_only=True):
+    """[[route]]: conditions and what to do; the first route whose conditions all hold is taken."""
+
+    EXPECTED: ClassVar[str] = "a table"
+
+    name: v.Text = ""
+    method: tuple[v.Method, ...] = ()                  # any of these; (): every method
+    source: tuple[v.Network, ...] = ()                 # any of these networks; (): everywhere
+    ruri_user: v.Expression = ""                       # regular expressions; "": no condition
+    ruri_domain: v.Expression = ""
+    from_user: v.Expression = ""
+    from_domain: v.Expression = ""
+    to_user: v.Expression = ""
+    to_domain: v.Expression = ""
+    user_agent: v.Expression = ""
+    replace_from: Replacement | None = None
+    replace_to: Replacement | None = None
+    record_route: v.Flag = False
+    credential: Credential | None = None               # answers 401 and 407
+    relay: tuple[v.RelayUri, ...] = ()                 # next hops, tried in turn; (): the request-URI decides
+    fork: v.Flag = False                               # all of relay at once
+    ruri: v.Uri = ""                                   # a new request-URI; "": stays as it is
+    fr_timer: v.MillisecondsOrZero = 0                 # milliseconds; 0: the value of [tm]
+    fr_inv_timer: v.MillisecondsOrZero = 0
+    dialog: v.Flag = False                             # track the dialog
+    reply: Reply | None = None                         # in place of relaying
+    lookup: Literal["", "registrations", "location"] = ""
+    request_to: RequestTo | None = None
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """`source` parsed."""
+        return tuple(ipaddress.ip_network(text) for text in self.source)
+
+
+# Keys that are read and checked, but whose feature this version does not have, with what happens instead.
+_NOT_YET_UAC = {
+    "credential": "401 and 407 are passed on to the caller",
+    "auth_realm_avp": "401 and 407 are passed on to the caller",
+    "auth_username_avp": "401 and 407 are passed on to the caller",
+    "auth_password_avp": "401 and 407 are passed on to the caller",
+    "auth_cseq": "no request is sent again with credentials",
+    "reg_db_url": "nothing is registered",
+    "reg_db_table": "nothing is registered",
+    "reg_contact_addr": "nothing is registered",
+    "reg_timer_interval": "nothing is registered",
+    "reg_retry_interval": "nothing is registered",
+    "reg_random_delay": "nothing is registered",
+    "reg_hash_size": "nothing is registered",
+    "reg_keep_callid": "nothing is registered",
+    "reg_active": "nothing is registered",
+    "reg_gc_interval": "nothing is registered",
+    "reload_delta": "nothing is registered",
+    "reg_use_domain": "nothing is registered",
+    "default_socket": "the socket is chosen by destination",
+    "event_callback": "no script is run",
+    "restore_dlg": "the values are kept in Record-Route, so leave rr.append_fromtag = true",
+}
+_NOT_YET_ROUTE = {
+    "credential": "401 and 407 are passed on to the caller",
+    "dialog": "dialogs are not tracked",
+    "lookup": "the request-URI stays as it is",
+    "request_to": "the request-URI stays as it is",
+}
+
+
+class Config(Table, frozen=True, kw_only=True):
+    """A whole configuration file."""
+
+    server: Server = field(default_factory=Server)
+    listen: tuple[Listen, ...] = ()
+    tm: Tm = field(default_factory=Tm)
+    rr: Rr = field(default_factory=Rr)
+    uac: Uac = field(default_factory=Uac)
+    limits: Limits = field(default_factory=Limits)
+    route: tuple[Route, ...] = ()
+
+    def not_yet(self) -> list[str]:
+        """One sentence for each key that differs from its default and has no effect in this version."""
+        sentences = _without_effect(self.uac, "uac", "", _NOT_YET_UAC)
+        for index, route in enumerate(self.route):
+            named = f' (route "{route.name}")' if route.name else ""
+            sentences += _without_effect(route, f"route[{index}]", named, _NOT_YET_ROUTE)
+        return sentences
+
+
+def _without_effect(table: Table, place: str, named: str, effects: dict[str, str]) -> list[str]:
+    keys = keys_of(type(table))
+    return [f"{place}.{name}{named} has no effect in this version: {effect}" for name, effect in effects.items()
+            if getattr(table, name) != keys[name].default]

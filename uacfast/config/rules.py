@@ -1,0 +1,159 @@
+"""Rules that hold between keys. Each is skipped when one of its keys already has an error of its own."""
+from typing import Any
+
+from .model import Config, Credential, Listen, Replacement, Route
+from .problems import Path
+from .reader import Reader
+from .values import split_host_port
+
+_TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
+_TLS_KEYS = ("certificate", "private_key", "verify_client")
+
+
+def check(reader: Reader, config: Config, tables: dict[str, Any]) -> None:
+    """Notes in `reader` what does not fit together. `tables` is the document as it was written."""
+    _listen(reader, config)
+    _tm(reader, config)
+    _limits(reader, config)
+    _restore(reader, config)
+    _auth(reader, config)
+    _registration(reader, config)
+    _routes(reader, config, tables)
+
+
+def _listen(reader: Reader, config: Config) -> None:
+    if not config.listen and not reader.failed(("listen",)):
+        reader.problem(("listen",), 'is missing: expected at least one [[listen]] with uri = "udp:ADDRESS:PORT"')
+    seen: dict[tuple[str, tuple[str, int]], int] = {}
+    for index, listen in enumerate(config.listen):
+        path: Path = ("listen", index)
+        if listen is None or reader.failed(path + ("uri",)):
+            continue
+        transport, colon, address = listen.uri.partition(":")
+        transport = transport.lower()
+        try:
+            if not colon or transport not in _TRANSPORTS:
+                raise ValueError('"udp:ADDRESS:PORT", an IPv6 address in brackets')
+            split_host_port(address)
+        except ValueError as error:
+            reader.problem(path + ("uri",), f"expected {error}", listen.uri)
+            continue
+        if transport != "udp":
+            reader.problem(path + ("uri",), f'this version listens on udp only; expected "udp:{address}"', listen.uri)
+        if transport not in ("tls", "wss"):
+            for name in _TLS_KEYS:
+                if getattr(listen, name):
+                    reader.problem(path + (name,), f"is for tls: and wss: only, and this socket is {transport}:")
+        first = seen.setdefault((transport, listen.address), index)
+        if first != index:
+            reader.problem(path + ("uri",), f"is the same socket as listen[{first}]; take one of them out", listen.uri)
+
+
+def _tm(reader: Reader, config: Config) -> None:
+    first, longest = ("tm", "retr_timer1"), ("tm", "retr_timer2")
+    if not reader.failed(first, longest) and config.tm.retr_timer1 > config.tm.retr_timer2:
+        reader.problem(first, f"expected at most retr_timer2, which is {config.tm.retr_timer2}", config.tm.retr_timer1)
+
+
+def _limits(reader: Reader, config: Config) -> None:
+    limits = config.limits
+    for small, large in (("header_part", "message"), ("line", "header_part"), ("uri", "line")):
+        if reader.failed(("limits", small), ("limits", large)):
+            continue
+        if getattr(limits, small) > getattr(limits, large):
+            # Told at the key that is written down, which may be either of the two.
+            at = small if ("limits", small) in reader.lines else large
+            phrase = f"at most {large}" if at == small else f"at least {small}"
+            other = large if at == small else small
+            reader.problem(("limits", at), f"expected {phrase}, which is {getattr(limits, other)}", getattr(limits, at))
+
+
+def _restore(reader: Reader, config: Config) -> None:
+    uac, mode = config.uac, config.uac.restore_mode
+    if reader.failed(("uac", "restore_mode")) or mode == "none":
+        return
+    for name in ("rr_from_store_param", "rr_to_store_param"):
+        if not reader.failed(("uac", name)) and not getattr(uac, name):
+            reader.problem(("uac", name), f'expected a parameter name, since restore_mode is "{mode}"', "")
+    if (uac.rr_from_store_param and uac.rr_from_store_param == uac.rr_to_store_param
+            and not reader.failed(("uac", "rr_from_store_param"), ("uac", "rr_to_store_param"))):
+        reader.problem(("uac", "rr_to_store_param"), "expected another name than rr_from_store_param",
+                       uac.rr_to_store_param)
+    if reader.failed(("rr", "append_fromtag"), ("uac", "restore_dlg")) or config.rr.append_fromtag:
+        return
+    if mode == "manual":
+        reader.problem(("rr", "append_fromtag"), 'expected true, since uac.restore_mode is "manual"', False)
+    elif not uac.restore_dlg:
+        reader.problem(("rr", "append_fromtag"),
+                       'expected true, since uac.restore_mode is "auto" and uac.restore_dlg is not set', False)
+
+
+def _auth(reader: Reader, config: Config) -> None:
+    for index, credential in enumerate(config.uac.credential):
+        path: Path = ("uac", "credential", index)
+        if credential is None or reader.failed(path):
+            continue
+        if not credential.realm:
+            reader.problem(path + ("realm",), "expected the realm of the challenges that it answers", "")
+        _credential(reader, credential, path)
+    names = ("auth_realm_avp", "auth_username_avp", "auth_password_avp")
+    missing = [name for name in names if not getattr(config.uac, name)]
+    given = [name for name in names if getattr(config.uac, name)]
+    if given and missing and not reader.failed(*(("uac", name) for name in names)):
+        reader.problem(("uac", given[0]), f"expected {' and '.join(missing)} as well: all three or none",
+                       getattr(config.uac, given[0]))
+
+
+def _credential(reader: Reader, credential: Credential, path: Path) -> None:
+    if credential.ha1 is None and not credential.password:
+        reader.problem(path, "expected a password or ha1", {}, secret=True)
+    elif credential.ha1 is not None and credential.password:
+        reader.problem(path, "expected a password or ha1, not both", {}, secret=True)
+    elif credential.ha1 is not None and not credential.ha1.md5 and not credential.ha1.sha256:
+        reader.problem(path + ("ha1",), 'expected { MD5 = "…" } or { SHA-256 = "…" }')
+
+
+def _registration(reader: Reader, config: Config) -> None:
+    uac = config.uac
+    if uac.reg_db_url and not uac.reg_contact_addr and not reader.failed(("uac", "reg_contact_addr")):
+        reader.problem(("uac", "reg_db_url"), "expected reg_contact_addr = \"host[:port]\" as well: the address that "
+                       "registrars are to send calls to", uac.reg_db_url, secret=True)
+    if not uac.default_socket or reader.failed(("uac", "default_socket"), ("listen",)):
+        return
+    transport, _, address = uac.default_socket.partition(":")
+    try:
+        wanted = (transport.lower(), Listen(uri=f"udp:{address}").address)
+    except ValueError:
+        wanted = None
+    sockets = [listen for listen in config.listen if (listen.transport, listen.address) == wanted]
+    if not sockets:
+        known = ", ".join(f'"{listen.uri}"' for listen in config.listen)
+        reader.problem(("uac", "default_socket"), f"expected the uri of a [[listen]]: {known}", uac.default_socket)
+
+
+def _routes(reader: Reader, config: Config, tables: dict[str, Any]) -> None:
+    names: dict[str, int] = {}
+    for index, route in enumerate(config.route):
+        if route is None:
+            continue
+        path: Path = ("route", index)
+        _actions(reader, route, tables["route"][index], path)
+        for name in ("replace_from", "replace_to"):
+            replacement = getattr(route, name)
+            if replacement is not None and not reader.failed(path + (name,)) and replacement == Replacement():
+                reader.problem(path + (name,), "expected display, uri or both")
+        if route.credential is not None and not reader.failed(path + ("credential",)):
+            _credential(reader, route.credential, path + ("credential",))
+        if route.name and not reader.failed(path + ("name",)):
+            first = names.setdefault(route.name, index)
+            if first != index:
+                reader.problem(path + ("name",), f"expected another name: route[{first}] has this one", route.name)
+
+
+def _actions(reader: Reader, route: Route, given: dict[str, Any], path: Path) -> None:
+    if given.get("reply"):
+        for name in ("relay", "fork", "ruri"):
+            if given.get(name):
+                reader.problem(path + (name,), "cannot stand beside reply: take one of the two out")
+    elif route.fork and len(route.relay) < 2 and not reader.failed(path + ("fork",), path + ("relay",)):
+        reader.problem(path + ("fork",), f"expected at least two next hops in relay, not {len(route.relay)}", True)

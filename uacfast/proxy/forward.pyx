@@ -1,0 +1,439 @@
+"""Requests on their way out: next hop, Record-Route, Via, branches (RFC 3261 §16.6), and the next attempts."""
+import asyncio
+
+from libc.string cimport memcpy
+
+from uacfast.leaves.edit_list cimport edit_list_write
+from uacfast.leaves.sip_scan cimport (
+    SIP_HEADERS_CAPACITY, SIP_HEADER_MAX_FORWARDS, SIP_HEADER_PROXY_AUTHORIZATION, SIP_HEADER_PROXY_REQUIRE,
+    SIP_HEADER_ROUTE, SIP_METHOD_INVITE, SIP_SCAN_OK, sip_first_header, sip_header, sip_limits, sip_next_header,
+)
+from uacfast.leaves.sip_text cimport sip_text_is
+from uacfast.leaves.sip_uri cimport (
+    SIP_SCHEME_SIP, SIP_SCHEME_SIPS, sip_parameter_find, sip_uri, sip_uri_parse,
+)
+from uacfast.leaves.siphash cimport siphash_add, siphash_end, siphash_start, siphash_state
+from uacfast.leaves.text_writer cimport (
+    text_put, text_put_hex, text_put_string, text_put_text, text_put_uint, text_writer_length, text_writer_start,
+)
+from uacfast.proxy.counters cimport (
+    COUNT_RELAYED_ACKS, COUNT_RELAYED_REQUESTS, COUNT_RESOLUTION_FAILED, COUNT_TRANSPORT_ERRORS, DROP_NO_MEMORY,
+)
+from uacfast.proxy.route_set cimport ROUTE_ABSENT, ROUTE_BROKEN, ROUTE_TAKEN, RouteOutcome, follow_route, take_own_routes
+from uacfast.sip.build cimport mark_source
+from uacfast.sip.message cimport bytes_of, no_text, text_of
+from uacfast.tm.table cimport ALTERNATIVES, CANCELLED, FINAL_SENT, LOCALLY_MADE, is_cookie
+from uacfast.transport.address cimport address_from_text, address_is_usable
+
+cdef enum:
+    RECORD_ROUTE_SPACE = 1200     # two values with advertised names, beside their parameters
+    VIA_SPACE = 400
+
+
+cdef class Forwarder(TransactionUser):
+    """Writes requests out and keeps attempts going until one of them answers."""
+
+    def __init__(self, TransactionTable table, UdpTransport transport, TransactionSettings timers,
+                 ProxySettings settings, Counters counters, ServerTransactions server, ClientTransactions client,
+                 ResponseContext responses):
+        self.table = table
+        self.transport = transport
+        self.timers = timers
+        self.settings = settings
+        self.counters = counters
+        self.server = server
+        self.client = client
+        self.responses = responses
+        responses.core = self
+        self.policy = RequestPolicy()
+        self.listener = RouteListener()
+        self.again = SipMessage()
+        self.tasks = set()
+
+    # --- what every relayed request needs -----------------------------------------------------------------------
+
+    cdef bint preprocess(self, SipMessage request) noexcept:
+        """Edit received/rport into the topmost Via and count Max-Forwards down (§16.6 step 3)."""
+        cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_MAX_FORWARDS)
+        cdef char *space
+        cdef uint32_t value, at
+        if not mark_source(request, False):
+            return False
+        if header == NULL:
+            return True
+        # The old width is kept, padded on the left, as Kamailio does: nothing behind it moves.
+        space = request.scratch_reserve(header.value.length)
+        if space == NULL:
+            return False
+        value = request.max_forwards - 1
+        at = header.value.length
+        while at > 0:
+            at -= 1
+            space[at] = <char>(c'0' + value % 10) if value or at == header.value.length - 1 else c' '
+            value //= 10
+        return request.replace(header.value, text_of(space, header.value.length))
+
+    cdef int take_routes(self, SipMessage request) noexcept:
+        """Loose and strict routing; RouteOutcome, and request.next_hop is what remains of the route set."""
+        cdef int taken = 0
+        cdef RouteOutcome outcome = take_own_routes(request, self.transport, &self.routes, self.settings.routes, &taken)
+        if outcome == ROUTE_BROKEN:
+            return outcome
+        if outcome == ROUTE_TAKEN and request.to.tag.at != NULL:
+            self.listener.loose_routed(request)
+        if not follow_route(request, &self.routes, taken):
+            return ROUTE_BROKEN
+        return outcome
+
+    cdef uint32_t loop_hash(self, SipMessage request) noexcept:
+        """What steers the routing of this request, in 32 bits (engine V5); Via and Max-Forwards are not in it."""
+        cdef siphash_state state
+        cdef const sip_header *header
+        cdef int id
+        siphash_start(&state, &self.table.hash_key)
+        siphash_add(&state, request.index.request_uri.at, request.index.request_uri.length)
+        siphash_add(&state, request.from_.tag.at, request.from_.tag.length)
+        siphash_add(&state, request.to.tag.at, request.to.tag.length)
+        siphash_add(&state, request.call_id.at, request.call_id.length)
+        siphash_add(&state, &request.cseq.number, sizeof(request.cseq.number))
+        for id in (SIP_HEADER_ROUTE, SIP_HEADER_PROXY_REQUIRE, SIP_HEADER_PROXY_AUTHORIZATION):
+            header = sip_first_header(&request.index, id)
+            while header != NULL:
+                siphash_add(&state, header.value.at, header.value.length)
+                header = sip_next_header(&request.index, header)
+        return <uint32_t>siphash_end(&state)
+
+    # --- stateful ------------------------------------------------------------------------------------------------
+
+    cdef bint relay(self, SipMessage request, uint64_t key_hash, const udp_address *reply_to, uint32_t loop_hash,
+                    object context, bint parallel) noexcept:
+        """Begin a transaction and its first attempt, or all at once; False when memory ends."""
+        cdef Transaction *transaction = self.table.create(request, key_hash, reply_to)
+        cdef bytes reason
+        cdef int step = 0
+        if transaction == NULL:
+            self.counters.at[DROP_NO_MEMORY] += 1
+            return False
+        self.counters.at[COUNT_RELAYED_REQUESTS] += 1
+        transaction.loop_hash = loop_hash
+        transaction.fr_timer = request.fr_timer if request.fr_timer else self.timers.fr_timer
+        transaction.fr_inv_timer = request.fr_inv_timer if request.fr_inv_timer else self.timers.fr_inv_timer
+        if context is not None:
+            self.table.set_context(transaction, context)
+        if request.index.method == SIP_METHOD_INVITE and self.settings.auto_inv_100:
+            reason = self.settings.auto_inv_100_reason
+            self.server.reply(transaction, request, 100, text_of(<const char *>reason, <uint32_t>len(reason)), no_text())
+        if not parallel:
+            self.begin_attempt(transaction, request, 0)
+            return True
+        # Keep the transaction from being answered before all targets were begun.
+        transaction.pending += 1
+        while step == 0 or self.policy.target(context, step, request):
+            transaction.context_step = step
+            self.begin_attempt(transaction, request, step)
+            step += 1
+        transaction.pending -= 1
+        if transaction.branches != NULL and not transaction.flags & FINAL_SENT:
+            self.finish_failed(transaction)
+        return True
+
+    cdef void finish_failed(self, Transaction *transaction) noexcept:
+        """Answer upstream in case every branch has failed already."""
+        cdef Branch *branch = transaction.branches
+        while branch != NULL:
+            if branch.final == 0:
+                return
+            branch = branch.next
+        self.responses.finish_if_all_failed(transaction, transaction.branches, None)
+
+    cdef void begin_attempt(self, Transaction *transaction, SipMessage request, int step) noexcept:
+        """Find the addresses of request.next_hop (or Route, or Request-URI) and send a branch there."""
+        cdef NextHop hop
+        cdef HopOutcome outcome = self.find_next_hop(request, &hop)
+        cdef int i
+        if outcome == HOP_PENDING:
+            transaction.pending += 1
+            self.resolve_later(transaction.slot, transaction.check, step, &hop)
+            return
+        if outcome == HOP_FAILED:
+            self.fail_branch(transaction)
+            return
+        transaction.alternative_count = <unsigned char>(hop.count - 1)
+        transaction.alternative_next = 0
+        for i in range(hop.count - 1):
+            transaction.alternatives[i] = hop.addresses[i + 1]
+        if self.send_branch(transaction, request, &hop.addresses[0]) == NULL:
+            self.fail_branch(transaction)
+
+    cdef Branch *send_branch(self, Transaction *transaction, SipMessage request, const udp_address *destination) noexcept:
+        cdef int socket = self.transport.socket_towards(
+            destination, request.route_socket if request.route_socket >= 0 else request.socket)
+        cdef Branch *branch
+        cdef char *space
+        cdef uint32_t capacity, length
+        if socket < 0 or not address_is_usable(destination):
+            return NULL
+        branch = self.table.add_branch(transaction)
+        if branch == NULL:
+            return NULL
+        capacity = (request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
+                    + 2 * (request.record_route_parameters.length + request.from_.tag.length))
+        space = self.transport.reserve(capacity)
+        if space != NULL:
+            length = self.write_request(request, socket, branch, transaction.loop_hash, space, capacity)
+            if length and self.client.start(branch, space, length, socket, destination):
+                return branch
+        self.table.remove_last_branch(transaction, branch)
+        return NULL
+
+    cdef void fail_branch(self, Transaction *transaction) noexcept:
+        """A target that cannot even be tried counts as one that answered 503 (§16.9)."""
+        cdef Branch *branch = self.table.add_branch(transaction)
+        if branch == NULL:
+            self.responses.reply_locally(transaction, 500)
+            return
+        self.counters.at[COUNT_TRANSPORT_ERRORS] += 1
+        self.client.transport_failed(branch)
+
+    cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept:
+        """The next address of the same next hop after 503, timeout or transport error (RFC 3263 §4.3), else the policy's
+        next target."""
+        cdef object context
+        cdef int step
+        cdef udp_address *address
+        if transaction.request.at == NULL:
+            return False
+        if (transaction.alternative_next < transaction.alternative_count
+                and (failed.flags & LOCALLY_MADE or failed.final == 503 and self.timers.failover_503)):
+            address = &transaction.alternatives[transaction.alternative_next]
+            transaction.alternative_next += 1
+            if self.prepare_again(transaction) and self.set_target(transaction, transaction.context_step):
+                if self.send_branch(transaction, self.again, address) == NULL:
+                    self.fail_branch(transaction)
+                return True
+            return False
+        if transaction.context == NULL:
+            return False
+        context = <object>transaction.context
+        step = transaction.context_step + 1
+        if (not self.policy.goes_on_after(context, failed.final) or not self.prepare_again(transaction)
+                or not self.policy.target(context, step, self.again)):
+            return False
+        transaction.context_step = step
+        self.begin_attempt(transaction, self.again, step)
+        return True
+
+    cdef bint set_target(self, Transaction *transaction, int step) noexcept:
+        return transaction.context == NULL or self.policy.target(<object>transaction.context, step, self.again)
+
+    cdef bint prepare_again(self, Transaction *transaction) noexcept:
+        """Scan the request once more into self.again and give it the edits of its first way."""
+        cdef SipMessage request = self.again
+        if (request.scan(transaction.request.at, transaction.request.length, &self.responses.no_limits, True)
+                != SIP_SCAN_OK or not request.parse_top_via() or not request.parse_addresses()):
+            return False
+        request.reset_plan()
+        request.source = transaction.source
+        request.socket = transaction.socket
+        request.max_forwards = max_forwards_of(request)
+        if not self.preprocess(request) or self.take_routes(request) == ROUTE_BROKEN:
+            return False
+        return transaction.context == NULL or self.policy.prepare(<object>transaction.context, request)
+
+    # --- resolution ----------------------------------------------------------------------------------------------
+
+    cdef HopOutcome find_next_hop(self, SipMessage request, NextHop *hop) noexcept:
+        """RFC 3263: numeric hosts at once, names from the resolver's cache, else pending."""
+        cdef sip_uri uri
+        cdef sip_text found
+        cdef sip_text text = request.next_hop if request.next_hop.at != NULL else request.request_uri
+        hop.count = 0
+        if sip_uri_parse(text, &uri) != 0 or uri.scheme not in (SIP_SCHEME_SIP, SIP_SCHEME_SIPS):
+            return HOP_FAILED
+        if uri.scheme == SIP_SCHEME_SIPS:
+            return HOP_FAILED      # needs TLS
+        if sip_parameter_find(uri.parameters, b"transport", &found) and not sip_text_is(found, b"udp"):
+            return HOP_FAILED
+        hop.host = uri.host
+        hop.port = uri.port
+        if sip_parameter_find(uri.parameters, b"maddr", &found) and found.length:
+            hop.host = found
+        if address_from_text(hop.host, <unsigned short>(uri.port if uri.port else 5060), &hop.addresses[0]):
+            hop.count = 1
+            return HOP_RESOLVED
+        if self.resolver is None:
+            return HOP_FAILED
+        targets = self.resolver.cached(bytes_of(hop.host).decode("ascii", "replace"), hop.port)
+        if targets is None:
+            return HOP_PENDING
+        take_addresses(targets, hop)
+        return HOP_RESOLVED if hop.count else HOP_FAILED
+
+    cdef void resolve_later(self, uint32_t slot, uint64_t check, int step, NextHop *hop) noexcept:
+        task = asyncio.ensure_future(self.resolved(slot, check, step, bytes_of(hop.host).decode("ascii", "replace"),
+                                                   hop.port))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def resolved(self, slot, check, step, host, port):
+        """Wait for a next hop's addresses and go on with the transaction that asked for them."""
+        try:
+            targets = await self.resolver.resolve(host, port)
+        except Exception:
+            targets = ()
+        self.go_on(slot, check, step, targets)
+        self.wake()
+
+    def go_on(self, uint32_t slot, uint64_t check, int step, targets):
+        """The addresses of a next hop are known, or known not to be: send the branch that waits for them."""
+        cdef Transaction *transaction = self.table.at_slot(slot, check)
+        cdef NextHop hop
+        cdef int i
+        if transaction == NULL:
+            return
+        transaction.pending -= 1
+        if transaction.flags & (FINAL_SENT | CANCELLED):
+            return
+        hop.count = 0
+        take_addresses(targets, &hop)
+        if hop.count == 0 or not self.prepare_again(transaction) or not self.set_target(transaction, step):
+            self.counters.at[COUNT_RESOLUTION_FAILED] += 1
+            self.fail_branch(transaction)
+            return
+        transaction.alternative_count = <unsigned char>(hop.count - 1)
+        transaction.alternative_next = 0
+        for i in range(hop.count - 1):
+            transaction.alternatives[i] = hop.addresses[i + 1]
+        if self.send_branch(transaction, self.again, &hop.addresses[0]) == NULL:
+            self.fail_branch(transaction)
+
+    # --- stateless -----------------------------------------------------------------------------------------------
+
+    cdef bint relay_stateless(self, SipMessage request, uint32_t loop_hash) noexcept:
+        """An ACK to a 2xx: sent on without any state (RFC 3261 §16.11)."""
+        cdef NextHop hop
+        cdef HopOutcome outcome = self.find_next_hop(request, &hop)
+        cdef int socket
+        cdef char *space
+        cdef uint32_t capacity, length
+        if outcome == HOP_PENDING:
+            task = asyncio.ensure_future(self.send_later(
+                request.index.data[:request.index.length], <bytes>(<char *>&request.source)[:sizeof(udp_address)],
+                request.socket, bytes_of(hop.host).decode("ascii", "replace"), hop.port))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+            return True
+        if outcome == HOP_FAILED:
+            return False
+        socket = self.transport.socket_towards(
+            &hop.addresses[0], request.route_socket if request.route_socket >= 0 else request.socket)
+        if socket < 0 or not address_is_usable(&hop.addresses[0]):
+            return False
+        capacity = request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
+        space = self.transport.reserve(capacity)
+        if space == NULL:
+            return False
+        length = self.write_request(request, socket, NULL, loop_hash, space, capacity)
+        if length == 0:
+            return False
+        self.transport.commit(length, socket, &hop.addresses[0], 0)
+        self.counters.at[COUNT_RELAYED_ACKS] += 1
+        return True
+
+    async def send_later(self, data, source, socket, host, port):
+        """Wait for the name's addresses, then take the request in again; now they are in the cache."""
+        try:
+            await self.resolver.resolve(host, port)
+        except Exception:
+            self.counters.at[COUNT_RESOLUTION_FAILED] += 1
+            return
+        self.reinject(data, source, socket)
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    cdef uint32_t write_request(self, SipMessage request, int socket, Branch *branch, uint32_t loop_hash,
+                                char *space, uint32_t capacity) noexcept:
+        """The request as it leaves: our lines stand on top, first to last Max-Forwards if it was missing, Record-Route,
+        Via (engine W2). 0 when it does not fit."""
+        cdef text_writer out
+        cdef sip_text sent_by = text_of(self.transport.sockets[socket].sent_by,
+                                        self.transport.sockets[socket].sent_by_length)
+        text_writer_start(&out, space, capacity)
+        edit_list_write(&request.edits, request.index.data, 0, request.index.headers_start, &out)
+        if request.max_forwards == 256:
+            text_put_string(&out, b"Max-Forwards: ")
+            text_put_uint(&out, self.settings.max_forwards)
+            text_put(&out, b"\r\n", 2)
+        if request.record_route:
+            self.put_record_route(request, socket, &out)
+        text_put_string(&out, b"Via: SIP/2.0/UDP ")
+        text_put_text(&out, sent_by)
+        text_put_string(&out, b";branch=")
+        if branch != NULL:
+            self.client.write_branch(branch, &out)
+        else:
+            self.put_stateless_branch(request, loop_hash, &out)
+        text_put(&out, b"\r\n", 2)
+        edit_list_write(&request.edits, request.index.data, request.index.headers_start, request.index.length, &out)
+        return 0 if out.overflow else text_writer_length(&out)
+
+    cdef void put_stateless_branch(self, SipMessage request, uint32_t loop_hash, text_writer *out) noexcept:
+        """A pure function of the request, so that copies get the same one (engine V4); slot 0 is no transaction."""
+        cdef siphash_state state
+        siphash_start(&state, &self.table.hash_key)
+        if request.via.branch.length > 7 and is_cookie(request.via.branch.at):
+            siphash_add(&state, request.via.branch.at, request.via.branch.length)
+        else:
+            siphash_add(&state, request.to.tag.at, request.to.tag.length)
+            siphash_add(&state, request.from_.tag.at, request.from_.tag.length)
+            siphash_add(&state, request.call_id.at, request.call_id.length)
+            siphash_add(&state, &request.cseq.number, sizeof(request.cseq.number))
+            siphash_add(&state, request.index.request_uri.at, request.index.request_uri.length)
+            siphash_add(&state, request.via.value.at, request.via.value.length)
+        text_put_string(out, b"z9hG4bK0.")
+        text_put_hex(out, siphash_end(&state), 16)
+        text_put_hex(out, loop_hash, 8)
+        text_put_string(out, b".0")
+
+    cdef void put_record_route(self, SipMessage request, int socket, text_writer *out) noexcept:
+        """One value, or two when the request leaves by another socket than it came (engine RR1, RR2)."""
+        if socket == request.socket or not self.settings.enable_double_rr:
+            self.put_record_route_value(request, socket, False, out)
+            return
+        self.put_record_route_value(request, socket, True, out)
+        self.put_record_route_value(request, request.socket, True, out)
+
+    cdef void put_record_route_value(self, SipMessage request, int socket, bint double, text_writer *out) noexcept:
+        text_put_string(out, b"Record-Route: <sip:")
+        text_put(out, self.transport.sockets[socket].sent_by, self.transport.sockets[socket].sent_by_length)
+        if double:
+            text_put_string(out, b";r2=on")
+        text_put_string(out, b";lr=on" if self.settings.enable_full_lr else b";lr")
+        if self.settings.append_fromtag and request.from_.tag.length:
+            text_put_string(out, b";ftag=")
+            text_put_text(out, request.from_.tag)
+        text_put_text(out, request.record_route_parameters)
+        text_put(out, b">\r\n", 3)
+
+
+cdef void take_addresses(object targets, NextHop *hop) noexcept:
+    """Up to eight addresses of a resolver's answer."""
+    cdef bytes host
+    for target in targets:
+        if hop.count == ALTERNATIVES:
+            break
+        host = target.address.encode()
+        if address_from_text(text_of(<const char *>host, <uint32_t>len(host)), target.port, &hop.addresses[hop.count]):
+            hop.count += 1
+
+
+cdef uint32_t max_forwards_of(SipMessage request) noexcept:
+    """The value, known to be 1-255; 256 when there is none."""
+    cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_MAX_FORWARDS)
+    cdef uint32_t value = 0
+    cdef uint32_t i
+    if header == NULL:
+        return 256
+    for i in range(header.value.length):
+        value = value * 10 + <uint32_t>(header.value.at[i] - c'0')
+    return value

@@ -1,0 +1,30 @@
+"""What the proxy core asks of the rooms above it."""
+from libc.stdint cimport uint32_t
+
+from uacfast.leaves.sip_text cimport sip_text
+from uacfast.sip.message cimport SipMessage
+from uacfast.tm.table cimport Branch, Transaction
+
+cdef enum:                   # Decision.verdict
+    VERDICT_NONE             # no route takes the request
+    VERDICT_REPLY
+    VERDICT_RELAY
+
+
+cdef struct Decision:
+    int verdict
+    int status               # VERDICT_REPLY
+    sip_text reason          # .at NULL: the usual phrase
+    bint parallel            # all targets at once
+
+
+cdef class RequestPolicy:
+    cdef object decide(self, SipMessage request, Decision *decision)
+    cdef bint prepare(self, object context, SipMessage request)
+    cdef bint target(self, object context, int step, SipMessage request)
+    cdef bint goes_on_after(self, object context, int status)
+
+
+cdef class RouteListener:
+    cdef void loose_routed(self, SipMessage request) noexcept
+    cdef void stray_response(self, SipMessage response, sip_text record_route_parameters) noexcept

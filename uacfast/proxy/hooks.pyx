@@ -1,0 +1,35 @@
+"""What the proxy core asks of the rooms above it: policy for initial requests, restoring for in-dialog ones."""
+
+
+cdef class RequestPolicy:
+    """Decides what becomes of an initial request."""
+
+    cdef object decide(self, SipMessage request, Decision *decision):
+        """Fill `decision`; returns the context that prepare() and the others get back later, or None."""
+        decision.verdict = VERDICT_NONE
+        return None
+
+    cdef bint prepare(self, object context, SipMessage request):
+        """Put the edits of this context into a request, also into a second scan of it before another attempt.
+
+        False when they cannot be done.
+        """
+        return True
+
+    cdef bint target(self, object context, int step, SipMessage request):
+        """Set request.next_hop for the step-th target (from 0); False when there are no more."""
+        return step == 0
+
+    cdef bint goes_on_after(self, object context, int status):
+        """Whether the next target is to be tried after this final status."""
+        return False
+
+
+cdef class RouteListener:
+    """Hears of requests and responses that carry a Record-Route value of ours."""
+
+    cdef void loose_routed(self, SipMessage request) noexcept:
+        """request.route_parameters and request.upstream are set."""
+
+    cdef void stray_response(self, SipMessage response, sip_text record_route_parameters) noexcept:
+        """A response without transaction is about to be forwarded."""

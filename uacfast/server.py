@@ -1,0 +1,221 @@
+"""The control part: opens the sockets, keeps the workers, and does what signals ask.
+
+SIGHUP reads the configuration again; SIGTERM or SIGINT drains and ends; a second one ends at once.
+"""
+import asyncio
+import os
+import secrets
+import signal
+import sys
+
+import msgspec
+import uvloop
+
+from uacfast import config as configuration
+from uacfast import log, messages, notify
+from uacfast.config import Config, ConfigError
+from uacfast.listening import Listening, expand_listen
+from uacfast.supervisor import Supervisor
+from uacfast.transport.handover import Handover
+from uacfast.worker import DEFAULT_ENGINE
+
+SIPHASH_KEY_OCTETS = 16
+
+logger = log.get("server")
+
+
+class Server:
+    """One run of the program, from open sockets to the last worker's end."""
+
+    def __init__(self, config_path: str, config: Config, engine: str = DEFAULT_ENGINE):
+        """Opens the sockets; the loop must be running. Raises OSError (ListenError) with a sentence."""
+        self._loop = asyncio.get_running_loop()
+        self._path = config_path
+        # What the file says, to tell what a reload changes; what the workers get has literal addresses.
+        self._written = config
+        self._config = msgspec.structs.replace(config, listen=expand_listen(config.listen))
+        self._siphash_key = secrets.token_bytes(SIPHASH_KEY_OCTETS)
+        self._exit: asyncio.Future[int] = self._loop.create_future()
+        self._draining = False
+        self._reload_wanted = False
+        self._reloading: asyncio.Task[None] | None = None
+        workers = config.server.workers
+        self._listening = Listening(self._config)
+        self._handover = Handover.create(workers) if workers > 1 else None
+        self._supervisor = Supervisor(self._loop, workers, engine, self._make_start, self._inherited,
+                                      on_failed=self._start_failed, on_idle=self._drained)
+
+    async def run(self) -> int:
+        """Serves until the end; the exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._end_wanted, signal.Signals(number).name)
+        self._loop.add_signal_handler(signal.SIGHUP, self._reload_asked)
+        watchdog = self._loop.create_task(self._feed_watchdog())
+        try:
+            try:
+                self._supervisor.start()
+            except OSError as error:
+                self._start_failed(f"no worker process can be started: {error.strerror}")
+            await asyncio.wait({self._supervisor.all_ready, self._exit}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._exit.done():
+                self._announce()
+            status = await self._exit
+        finally:
+            watchdog.cancel()
+            await self._supervisor.stop()
+            self._listening.close()
+            if self._handover is not None:
+                self._handover.close()
+        return status
+
+    async def statistics(self) -> list[dict[str, int] | None]:
+        """Each worker's counters since it was started; None for one that does not answer."""
+        answers = await self._supervisor.ask(messages.StatisticsRequest)
+        return [answer.counters if answer is not None else None for answer in answers]
+
+    def _announce(self) -> None:
+        about = f"{' '.join(self._listening.uris)} workers={self._config.server.workers} pid={os.getpid()}"
+        print(f"uacfast ready {about}", file=sys.stderr, flush=True)
+        notify.ready(f"serving {about}")
+
+    async def _feed_watchdog(self) -> None:
+        interval = notify.watchdog_interval()
+        while interval is not None:
+            notify.watchdog()
+            await asyncio.sleep(interval)
+
+    # === What a worker is made of ===
+
+    def _make_start(self, worker: int) -> messages.Start:
+        handover = self._handover
+        return messages.Start(
+            worker=worker, workers=self._config.server.workers, config=messages.encode_config(self._config),
+            sockets=self._listening.of_worker(worker), siphash_key=self._siphash_key,
+            memory_fd=handover.memory_fd if handover else -1, event_fds=handover.event_fds if handover else (),
+            draining=self._draining)
+
+    def _inherited(self, worker: int) -> tuple[int, ...]:
+        own = tuple(entry.fd for entry in self._listening.of_worker(worker))
+        return own + (self._handover.fds if self._handover else ())
+
+    def _start_failed(self, sentence: str) -> None:
+        if not self._exit.done():
+            _print_failure(sentence)
+            self._exit.set_result(1)
+
+    # === The end ===
+
+    def _end_wanted(self, name: str) -> None:
+        if self._draining or not self._supervisor.all_ready.done():
+            logger.info("%s: stopping at once", name)
+            self._finish()
+            return
+        self._draining = True
+        timeout = self._config.server.drain_timeout
+        logger.info("%s: no new calls are taken; ending when the running transactions have ended or after %d s", name,
+                    timeout)
+        notify.stopping("draining")
+        self._supervisor.broadcast(messages.Drain())
+        self._loop.call_later(timeout, self._drain_timed_out, timeout)
+
+    def _drained(self) -> None:
+        if not self._exit.done():
+            logger.info("all transactions have ended; stopping")
+            self._finish()
+
+    def _drain_timed_out(self, timeout: int) -> None:
+        if not self._exit.done():
+            logger.warning("transactions are still running after %d s (server.drain_timeout); stopping", timeout)
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self._exit.done():
+            self._exit.set_result(0)
+
+    # === Reload ===
+
+    def _reload_asked(self) -> None:
+        if self._draining or not self._supervisor.all_ready.done():
+            logger.warning("SIGHUP: the configuration is not read while the server starts or ends")
+            return
+        self._reload_wanted = True
+        if self._reloading is None:
+            self._reloading = self._loop.create_task(self._reload_while_wanted())
+
+    async def _reload_while_wanted(self) -> None:
+        try:
+            while self._reload_wanted:
+                self._reload_wanted = False
+                notify.reloading()
+                await self._reload()
+                if not self._draining:
+                    notify.ready()
+        finally:
+            self._reloading = None
+
+    async def _reload(self) -> None:
+        try:
+            # Reading and checking a large file takes long enough to stop the calls of a worker in this process.
+            written = await asyncio.to_thread(configuration.load, self._path)
+        except ConfigError as error:
+            for problem in error.problems:
+                logger.error("%s", problem.text(self._path))
+            logger.error("the configuration is not used; the old one goes on",
+                         extra=log.fields(file=self._path, errors=len(error.problems)))
+            return
+        self._refuse_what_needs_a_restart(written)
+        # Names and wildcards keep what they stood for at the start: that is what the sockets are bound to.
+        wanted = msgspec.structs.replace(
+            written, listen=self._config.listen,
+            server=msgspec.structs.replace(written.server, workers=self._config.server.workers))
+        if await self._apply(wanted):
+            log.setup(wanted.server.log_level, wanted.server.log_format)
+            for sentence in written.not_yet():
+                logger.warning("%s", sentence, extra=log.fields(file=self._path))
+            logger.info("the configuration is in force", extra=log.fields(file=self._path))
+
+    def _refuse_what_needs_a_restart(self, written: Config) -> None:
+        if written.listen != self._written.listen:
+            logger.error("[[listen]] has changed: this needs a restart and is not applied; the rest of the file is")
+        if written.server.workers != self._written.server.workers:
+            logger.error("server.workers has changed: this needs a restart and is not applied; the rest of the file is")
+
+    async def _apply(self, wanted: Config) -> bool:
+        before, self._config = self._config, wanted     # a worker that starts from now on gets the new one
+        octets = messages.encode_config(wanted)
+        answers = await self._supervisor.ask(lambda serial: messages.Reload(serial=serial, config=octets))
+        refusals = list(dict.fromkeys(answer.error for answer in answers if answer is not None and answer.error))
+        if not refusals:
+            return True
+        for refusal in refusals:
+            logger.error("%s", refusal)
+        logger.error("the configuration is not used; the old one goes on", extra=log.fields(file=self._path))
+        self._config = before
+        octets = messages.encode_config(before)
+        await self._supervisor.ask(lambda serial: messages.Reload(serial=serial, config=octets))
+        return False
+
+
+def run(config_path: str, config: Config, engine: str = DEFAULT_ENGINE) -> int:
+    """Runs the program in the foreground until it is told to end; the exit status: 0, or 1 when it could not start.
+
+    `config` is what was read from `config_path`, which SIGHUP reads again. `engine` is a module:class with the
+    interface of uacfast.proxy.engine.Engine.
+    """
+    async def serve() -> int:
+        try:
+            server = Server(config_path, config, engine)
+        except OSError as error:
+            _print_failure(str(error))
+            return 1
+        return await server.run()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(serve())
+        except KeyboardInterrupt:       # Ctrl-C before the signal handlers were set
+            return 0
+
+
+def _print_failure(sentence: str) -> None:
+    print(f"uacfast: {sentence}", file=sys.stderr, flush=True)
