@@ -5,6 +5,7 @@ only one, in the control part's process. FD is its end of the channel; everythin
 """
 import asyncio
 import contextlib
+import ctypes
 import importlib
 import signal
 import socket
@@ -21,6 +22,7 @@ from uacfast.transport.resolver import Resolver
 
 TICK_SECONDS = 0.010
 HEARTBEAT_SECONDS = 1.0
+PR_SET_PDEATHSIG = 1            # <linux/prctl.h>
 DEFAULT_ENGINE = "uacfast.proxy.engine:Engine"
 
 logger = log.get("worker")
@@ -179,6 +181,8 @@ def main(arguments: list[str]) -> int:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    # A hung worker does not see its channel close: it must not keep the ports of a control process that is gone.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     engine_class = load_engine(arguments[1] if len(arguments) > 1 else DEFAULT_ENGINE)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -370,9 +370,12 @@ def test_signals_to_the_whole_group_reach_only_the_control_part(program):
     assert running.count("ended with") == 0
 
 
-def test_workers_end_when_the_control_part_is_killed(program):
+@pytest.mark.parametrize("state", ["healthy", "hung"])
+def test_workers_end_when_the_control_part_is_killed(program, state):
     running = program(2).start().ready()
     pids = [running.pid_of(worker) for worker in range(2)]
+    if state == "hung":
+        running.ask("to 1 hang", patience=0.01)
     running.process.kill()
     running.process.wait()
     running.until(lambda: not any(Path(f"/proc/{pid}/fd/0").exists() for pid in pids), "end of the workers")
