@@ -192,8 +192,9 @@ class Uacfast(Proxy):
     def terminate(self) -> None:
         """The second SIGTERM stops at once, so that a test need not see its transactions end."""
         self.signal(signal.SIGTERM)
-        time.sleep(0.05)
-        with contextlib.suppress(ProcessLookupError):
+        try:
+            self.process.wait(0.3)
+        except subprocess.TimeoutExpired:
             self.signal(signal.SIGTERM)
 
     def check_exit(self, code: int) -> None:

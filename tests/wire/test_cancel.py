@@ -181,19 +181,3 @@ def test_a_copy_of_the_cancel_gets_its_200_again(call, caller, callee):
     callee.expect_nothing(0.1, is_request("CANCEL"))
     call.answer(487, "Request Terminated")
     call.acknowledge_rejection(caller.receive_reply(487))
-
-
-def test_a_cancel_with_another_call_id_cancels_nothing(call, proxy, caller, callee):
-    call.invite()
-    call.arrive()
-    call.answer(180, "Ringing")
-    caller.receive_reply(180)
-    right, call.call_id = call.call_id, token("other")
-    call.cancel()
-    caller.collect(0.05)
-    callee.expect_nothing(0.1, is_request("CANCEL"))
-    call.call_id = right
-    call.answer()
-    call.learn(caller.receive_reply(200, "INVITE"))
-    call.acknowledge()
-    call.hang_up()

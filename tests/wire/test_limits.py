@@ -74,7 +74,9 @@ def test_under_the_limit_is_relayed(proxy, caller, callee, kind):
 
 @pytest.mark.own
 def test_limits_can_be_set(shared_proxy, caller, callee):
-    proxy = shared_proxy(limits={"headers": 20, "line": 200, "vias": 3, "routes": 2, "uri": 100, "message": 1000})
+    proxy = shared_proxy(
+        limits={"headers": 20, "line": 200, "vias": 3, "routes": 2, "uri": 100, "header_part": 900, "message": 1000}
+    )
     good = caller.request("MESSAGE", callee.uri("bob"))
     relayed(proxy, caller, callee, good)
     for extra in ("X: 1\r\n" * 20, "X: " + "x" * 250 + "\r\n", "Via: SIP/2.0/UDP h;branch=z9hG4bKx\r\n" * 3,

@@ -87,6 +87,7 @@ def test_t5d_a_copy_after_200_is_absorbed(proxy, caller, callee):
     call.arrive()
     call.answer()
     call.learn(caller.receive_reply(200))
+    caller.forget()
     caller.send(sent, proxy.address)
     caller.expect_nothing(0.2, is_reply())
     callee.expect_nothing(0.0)

@@ -23,6 +23,21 @@ def test_every_message_has_an_expectation():
     assert EXPECTATIONS
 
 
+def _ordinals() -> dict[str, int]:
+    """How many earlier messages have the same branch: such messages would be copies of each other to one proxy."""
+    seen: dict[bytes, int] = {}
+    ordinals = {}
+    for name in EXPECTATIONS:
+        branch = re.search(rb"branch=([^;,\s]+)", (FOLDER / f"{name}.sip").read_bytes())
+        key = branch.group(1) if branch else name.encode()
+        ordinals[name] = seen.get(key, 0)
+        seen[key] = ordinals[name] + 1
+    return ordinals
+
+
+ORDINALS = _ordinals()
+
+
 @pytest.fixture(scope="module")
 def next_hop():
     one = Endpoint()
@@ -67,7 +82,7 @@ def assert_relayed(data: bytes, arrived: Message) -> None:
 def test_message(shared_proxy, next_hop, sender, data, name):
     expected = EXPECTATIONS[name]
     outcomes = {expected["outcome"], *expected.get("also", ())}
-    proxy = shared_proxy(routes=(Route("fixed", relay=(next_hop.uri(),)),))
+    proxy = shared_proxy(routes=(Route(f"fixed-{ORDINALS[name]}", relay=(next_hop.uri(),)),))
     next_hop.forget()
     sender.send(data, proxy.address)
     outcome, arrived = observe(sender, next_hop, wait=0.25 if outcomes == {"drop"} else 2.0)

@@ -18,8 +18,9 @@ def test_the_octets_of_a_received_via(proxy, caller, callee):
     assert arrived.all("Via")[1] == relayed
     callee.reply(arrived, 200, "OK")
     assert caller.receive_reply(200).all("Via") == [relayed], "a relayed reply carries the Via that was relayed"
+    via = via.replace(branch, branch + "2")
     caller.send(caller.request("OPTIONS", f"sip:{proxy.sent_by}", via=via), proxy.address)
-    answered = f"SIP/2.0/UDP {caller.sent_by};rport={caller.port};branch={branch};received=127.0.0.1"
+    answered = f"SIP/2.0/UDP {caller.sent_by};rport={caller.port};branch={branch}2;received=127.0.0.1"
     assert caller.receive_reply(200).all("Via") == [answered]
 
 
@@ -28,6 +29,7 @@ def test_a_via_that_needs_nothing_stays_as_it_is(proxy, caller, callee):
     caller.send(caller.request("OPTIONS", callee.uri("bob"), via=via), proxy.address)
     arrived = callee.receive_request("OPTIONS")
     assert arrived.all("Via")[1] == via
+    via += "2"
     caller.send(caller.request("OPTIONS", f"sip:{proxy.sent_by}", via=via), proxy.address)
     assert caller.receive_reply(200).all("Via") == [via]
 
@@ -46,9 +48,11 @@ def test_only_received_and_the_rport_value_are_added(proxy, caller, callee, via)
     via = via.format(own=caller.sent_by, branch=token("z9hG4bK"))
     caller.send(caller.request("OPTIONS", callee.uri("bob"), via=via), proxy.address)
     relayed = callee.receive_request("OPTIONS").all("Via")[1]
-    assert relayed.count(";received=127.0.0.1") == 1
+    assert relayed.count("received=127.0.0.1") == 1
     assert relayed.count(f"rport={caller.port}") == 1
-    assert relayed.replace(";received=127.0.0.1", "").replace(f"rport={caller.port}", "rport") == via
+    # The place of `received` among the parameters is free.
+    without_value = relayed.replace(f"rport={caller.port}", "rport")
+    assert via in (without_value.replace(";received=127.0.0.1", ""), without_value.replace("received=127.0.0.1;", ""))
 
 
 def test_received_is_added_when_sent_by_differs_from_the_source(proxy, caller, callee):
@@ -112,11 +116,11 @@ def test_a_reply_leaves_the_address_that_the_request_was_sent_to(shared_proxy, c
 
 
 def test_the_own_via(proxy, caller, callee):
-    """V1 and V3: the reference's layout, port written, no rport asked for."""
+    """V1 and V3: slot, digest and branch number between dots, port written, no rport asked for."""
     caller.send(caller.request("OPTIONS", callee.uri("bob")), proxy.address)
     arrived = callee.receive_request("OPTIONS")
     assert re.fullmatch(
-        rf"SIP/2\.0/UDP {re.escape(proxy.sent_by)};branch=z9hG4bK[0-9a-f]{{1,8}}\.[0-9a-f]{{32}}\.0", arrived.vias[0]
+        rf"SIP/2\.0/UDP {re.escape(proxy.sent_by)};branch=z9hG4bK[0-9a-f]{{1,8}}\.[0-9a-f]{{24,32}}\.0", arrived.vias[0]
     ), arrived.vias[0]
     assert arrived.headers[0][0] == "Via"
 
