@@ -54,20 +54,18 @@ static void put(hash_table_entry *entries, size_t capacity, uint64_t hash, void 
     entries[slot].value = value;
 }
 
-/* Moves whole runs, so that every run left in the old array can still be probed and shifted. */
+/* Moves whole runs, so that every run left in the old array can still be probed and shifted. (One that wraps round
+ * loses its tail first, which nothing before the tail needs.) */
 static void move_some(hash_table *table, size_t slots)
 {
-    size_t mask = table->old_capacity - 1;
-    while (table->old_left > 0) {
-        hash_table_entry *entry = &table->old_entries[table->old_next & mask];
+    for (; table->old_next < table->old_capacity; table->old_next++) {
+        hash_table_entry *entry = &table->old_entries[table->old_next];
         if (entry->value) {
             put(table->entries, table->capacity, entry->hash, entry->value);
             entry->value = NULL;
         } else if (slots == 0) {
             return;
         }
-        table->old_next++;
-        table->old_left--;
         if (slots > 0)
             slots--;
     }
@@ -86,12 +84,10 @@ static int grow(hash_table *table)
     if (table->old_entries)
         move_some(table, SIZE_MAX);
     table->old_entries = table->entries;
-    table->old_capacity = table->old_left = table->capacity;
+    table->old_capacity = table->capacity;
     table->entries = entries;
     table->capacity *= 2;
     table->old_next = 0;
-    while (table->old_entries[table->old_next].value)   /* begin between two runs */
-        table->old_next++;
     return 0;
 }
 

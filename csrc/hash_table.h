@@ -8,7 +8,7 @@ typedef struct {
     hash_table_entry *entries;
     size_t capacity, count;                  /* capacity: power of two; count: entries in both arrays */
     hash_table_entry *old_entries;           /* while growing: the array that is being moved, else NULL */
-    size_t old_capacity, old_next, old_left;
+    size_t old_capacity, old_next;           /* old_next: first slot not yet moved */
 } hash_table;
 int hash_table_init(hash_table *table, size_t expected);     /* 0, or -1: no memory */
 void hash_table_free(hash_table *table);

@@ -9,7 +9,7 @@ enum {
     SIP_CHAR_HEX = 1 << 2,
     SIP_CHAR_LWS = 1 << 3,      /* SP HTAB, and CR LF because a value may hold folding */
     SIP_CHAR_HOST = 1 << 4,     /* alphanum - . and the _ of names in use that RFC 3261 has not foreseen */
-    SIP_CHAR_URI = 1 << 5,      /* everything but controls, white space, <, > and ": those would break the header round it */
+    SIP_CHAR_URI = 1 << 5,      /* all but controls, white space, <, > and ": those would break the header round it */
     SIP_CHAR_SCHEME = 1 << 6,
     SIP_CHAR_PHONE = 1 << 7     /* RFC 3966: phonedigit-hex, visual separators, the leading + */
 };

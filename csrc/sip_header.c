@@ -7,7 +7,8 @@ static const char *skip_lws(const char *at, const char *end)
     return sip_skip(at, end, SIP_CHAR_LWS);
 }
 
-/* `at` is the end of one value of a comma list. Empty elements are passed over. Returns 0, or -1 when no comma is there. */
+/* `at` is the end of one value of a comma list. Empty elements are passed over. Returns 0, or -1 when something else
+ * than a comma is there. */
 static int find_next_value(const char *at, const char *end, const char **next)
 {
     *next = NULL;
@@ -39,26 +40,26 @@ static const char *skip_parameter_value(const char *at, const char *end)
 
 typedef struct { sip_text name, value, whole; } parameter;
 
-/* One generic-param (RFC 3261 §25.1) at *at, which is moved to the ';' or ',' behind it. A name must be a token; an empty
- * parameter (";;") is let through with an empty name. 0 or -1. */
+/* One generic-param (RFC 3261 §25.1) at *at, which is moved to the ';' or ',' behind it. A name must be a token; an
+ * empty parameter (";;") is let through with an empty name. 0 or -1. */
 static int parse_parameter(const char **at, const char *end, parameter *found)
 {
     const char *start = skip_lws(*at, end);
     const char *name_end = sip_skip(start, end, SIP_CHAR_TOKEN);
-    const char *p = skip_lws(name_end, end);
+    const char *written_end = name_end, *p = skip_lws(name_end, end);
     found->name = sip_text_between(start, name_end);
     found->value = (sip_text){NULL, 0};
     if (p < end && *p == '=' && name_end > start) {
-        const char *value = skip_lws(p + 1, end);
-        p = skip_parameter_value(value, end);
+        const char *after_equals = p + 1;
+        p = skip_parameter_value(after_equals, end);
         if (!p)
             return -1;
-        name_end = sip_skip_back(value, p, SIP_CHAR_LWS);
-        found->value = sip_text_between(value, name_end);
+        written_end = sip_skip_back(after_equals, p, SIP_CHAR_LWS);
+        found->value = sip_text_between(skip_lws(after_equals, written_end), written_end);
     } else if (p < end && *p != ';' && *p != ',') {
         return -1;
     }
-    found->whole = sip_text_between(start, name_end);
+    found->whole = sip_text_between(start, written_end);
     *at = p;
     return 0;
 }
@@ -189,7 +190,7 @@ static const char *parse_bracketed(const char *at, const char *end, sip_address 
 static const char *parse_bare(const char *at, const char *end, sip_address *address)
 {
     const char *p = at;
-    while (p < end && *p != ';' && *p != ',' && *p != '?' && !sip_char_is(*p, SIP_CHAR_LWS))
+    while (p < end && *p != ';' && *p != ',' && *p != '?' && sip_char_is(*p, SIP_CHAR_URI))
         p++;
     address->uri = sip_text_between(at, p);
     if (address->uri.length == 1 && *at == '*')
@@ -205,7 +206,7 @@ int sip_address_parse(sip_text value, sip_address *address)
     if (!at)
         return -1;
     const char *start = at = skip_lws(at, end);
-    /* Up to '<' it is a display name; a comma or semicolon outside quotes before it means that there are no brackets. */
+    /* Up to '<' it is a display name; a comma or semicolon outside quotes before it: there are no brackets. */
     while (at < end && *at != '<' && *at != ',' && *at != ';') {
         if (*at == '"') {
             at = sip_skip_quoted(at, end);
@@ -228,7 +229,7 @@ int sip_address_parse(sip_text value, sip_address *address)
     address->name_addr = sip_text_between(start, at);
     at = skip_lws(at, end);
     if (at < end && *at == ';') {
-        const char *parameters = skip_lws(at + 1, end);
+        const char *parameters = at + 1;
         while (at < end && *at == ';') {
             parameter found;
             at++;
@@ -237,8 +238,8 @@ int sip_address_parse(sip_text value, sip_address *address)
             if (found.name.length == 3 && sip_text_is(found.name, "tag"))
                 keep_first(&address->tag, found.value);
         }
-        address->parameters = at > parameters ? sip_text_between(parameters, sip_skip_back(parameters, at, SIP_CHAR_LWS))
-                                              : sip_text_between(at, at);
+        const char *parameters_end = sip_skip_back(parameters, at, SIP_CHAR_LWS);
+        address->parameters = sip_text_between(skip_lws(parameters, parameters_end), parameters_end);
     }
     address->value = sip_text_between(start, sip_skip_back(start, at, SIP_CHAR_LWS));
     return find_next_value(at, end, &address->next);

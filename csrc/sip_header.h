@@ -24,7 +24,7 @@ typedef struct {
     sip_text value;       /* this one value, no comma */
     sip_text display;     /* as written, quotes kept, no trailing white space; .at NULL when none */
     sip_text uri;         /* without angle brackets */
-    sip_text name_addr;   /* first octet of the value to the end of the URI, plus white space and '>' when it is there */
+    sip_text name_addr;   /* start of the value to the end of the URI, plus white space and '>' when it is there */
     sip_text parameters;  /* after name_addr (leading white space and first ';' skipped); .at NULL when none */
     sip_text tag;         /* .at NULL when none */
     uint8_t brackets;

@@ -80,6 +80,38 @@ static const uint8_t compact_names[26] = {
     ['y' - 'a'] = SIP_HEADER_IDENTITY,
 };
 
+/* Eight or four octets with letters in lower case: bit 0x20 is set where bit 0x40 is, which makes no other octet equal
+ * to a letter or '-'. */
+static inline uint64_t lower_8(const char *at)
+{
+    uint64_t octets;
+    memcpy(&octets, at, sizeof octets);
+    return octets | (octets & 0x4040404040404040u) >> 1;
+}
+static inline uint32_t lower_4(const char *at)
+{
+    uint32_t octets;
+    memcpy(&octets, at, sizeof octets);
+    return octets | (octets & 0x40404040u) >> 1;
+}
+
+/* `lower` has letters in lower case and '-' only. The last step overlaps the one before it. */
+static inline int same_name(const char *name, const char *lower, uint32_t length)
+{
+    if (length >= 8) {
+        for (uint32_t i = 0; i + 8 < length; i += 8)
+            if (lower_8(name + i) != lower_8(lower + i))
+                return 0;
+        return lower_8(name + length - 8) == lower_8(lower + length - 8);
+    }
+    if (length >= 4)
+        return lower_4(name) == lower_4(lower) && lower_4(name + length - 4) == lower_4(lower + length - 4);
+    for (uint32_t i = 0; i < length; i++)
+        if (sip_lower(name[i]) != lower[i])
+            return 0;
+    return 1;
+}
+
 sip_header_id sip_header_id_of(sip_text name)
 {
     if (name.length == 0)
@@ -89,12 +121,7 @@ sip_header_id sip_header_id_of(sip_text name)
         return first >= 'a' && first <= 'z' ? compact_names[first - 'a'] : SIP_HEADER_OTHER;
     unsigned last = (uint8_t)sip_lower(name.at[name.length - 1]);
     const header_name *known = &header_names[NAME_SLOT(name.length, first, last)];
-    if (known->length != name.length)
-        return SIP_HEADER_OTHER;
-    for (uint32_t i = 0; i < name.length; i++)
-        if (sip_lower(name.at[i]) != known->text[i])
-            return SIP_HEADER_OTHER;
-    return known->id;
+    return known->length == name.length && same_name(name.at, known->text, name.length) ? known->id : SIP_HEADER_OTHER;
 }
 
 #define METHOD(text, id) if (memcmp(name.at, text, sizeof text - 1) == 0) return id
@@ -163,8 +190,8 @@ static inline unsigned line_end_at(const char *at, const char *end, int accept_l
 }
 
 /* From inside a header line to the first octet of the next one, over folding. *text_end is where the line end, or the
- * data, begins; *broken is set for a CR or LF that ends no line: such an octet must not split a line for us and not for the
- * next hop, or the other way round. NULL when the data ends before the line does. */
+ * data, begins; *broken is set for a CR or LF that ends no line: such an octet must not split a line for us and not for
+ * the next hop, or the other way round. NULL when the data ends before the line does. */
 static inline const char *skip_line(const char *at, const char *end, int accept_lf, const char **text_end, int *broken)
 {
     for (;;) {
@@ -221,8 +248,8 @@ static int scan_status_line(sip_message *message, const char *at, const char *en
     return 0;
 }
 
-/* Method SP Request-URI SP SIP-Version. What stands in excess is left in the Request-URI and flagged, so that the sender
- * can be told (RFC 4475 §3.1.2.7, §3.1.2.9, §3.1.2.10). */
+/* Method SP Request-URI SP SIP-Version. White space in excess is left in the Request-URI, words behind the version are
+ * left out; both are flagged, so that the sender can be told (RFC 4475 §3.1.2.8 - §3.1.2.10). */
 static int scan_request_line(sip_message *message, const char *at, const char *end)
 {
     const char *method_end = sip_skip(at, end, SIP_CHAR_TOKEN);

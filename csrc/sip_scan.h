@@ -45,13 +45,16 @@ typedef struct {
 /* What is wrong with a message whose boundaries could still be found. Bits of sip_message.flaws. */
 enum {
     SIP_FLAW_VERSION = 1 << 0,          /* start line has SIP/x.y other than 2.0 */
-    SIP_FLAW_HEADER_LINE = 1 << 1,      /* a header line without a colon, with an empty or non-token name, a bare CR or a NUL in the name */
+    SIP_FLAW_HEADER_LINE = 1 << 1,      /* a header line without a colon, with an empty or non-token name, or with a CR
+                                           or LF anywhere that ends no line */
     SIP_FLAW_NO_EMPTY_LINE = 1 << 2,    /* header part not ended by an empty line */
     SIP_FLAW_CONTENT_LENGTH = 1 << 3,   /* not digits, out of range, or several that differ */
     SIP_FLAW_BODY_SHORT = 1 << 4,       /* Content-Length larger than what came (datagrams) */
     SIP_FLAW_LIMIT = 1 << 5,            /* a limit of sip_limits was passed */
-    SIP_FLAW_REQUEST_URI = 1 << 6,      /* white space or empty Request-URI, or more than the three parts */
-    SIP_FLAW_REPEATED = 1 << 7          /* From, To, Call-ID, CSeq, Max-Forwards more than once (equal Content-Length copies are fine) */
+    SIP_FLAW_REQUEST_URI = 1 << 6,      /* a Request-URI that is empty or holds white space, controls, <, > or "; white
+                                           space in excess in the request line, or more than its three parts */
+    SIP_FLAW_REPEATED = 1 << 7          /* From, To, Call-ID, CSeq, Max-Forwards more than once (equal copies of
+                                           Content-Length are fine) */
 };
 
 typedef enum {

@@ -12,7 +12,8 @@
 #define IS_SCHEME(c) (IS_ALPHA(c) || IS_DIGIT(c) || (c) == '+' || (c) == '-' || (c) == '.')
 #define IS_PHONE(c) (IS_HEX(c) || (c) == '*' || (c) == '#' || (c) == '+' || (c) == '-' || (c) == '.' || (c) == '(' \
                      || (c) == ')')
-#define CLASS(c) (IS_TOKEN(c) ? SIP_CHAR_TOKEN : 0) | (IS_DIGIT(c) ? SIP_CHAR_DIGIT : 0) | (IS_HEX(c) ? SIP_CHAR_HEX : 0) \
+#define CLASS(c) \
+    (IS_TOKEN(c) ? SIP_CHAR_TOKEN : 0) | (IS_DIGIT(c) ? SIP_CHAR_DIGIT : 0) | (IS_HEX(c) ? SIP_CHAR_HEX : 0) \
     | (IS_LWS(c) ? SIP_CHAR_LWS : 0) | (IS_HOST(c) ? SIP_CHAR_HOST : 0) | (IS_URI(c) ? SIP_CHAR_URI : 0) \
     | (IS_SCHEME(c) ? SIP_CHAR_SCHEME : 0) | (IS_PHONE(c) ? SIP_CHAR_PHONE : 0)
 #define FOUR(c) CLASS(c), CLASS((c) + 1), CLASS((c) + 2), CLASS((c) + 3)

@@ -233,6 +233,9 @@ static int parameters_equal(sip_text a, sip_text b, int all_count)
     if (count_a < 0 || count_b < 0)
         return sip_text_equal(a, b);
     for (int i = 0; i < count_a; i++) {
+        /* A repeated name is an error of the sender; the first one counts, as in sip_parameter_find. */
+        if (find_part(in_a, count_a, in_a[i].name) != &in_a[i])
+            continue;
         const named_part *other = find_part(in_b, count_b, in_a[i].name);
         if (other ? !equal_escaped(in_a[i].value, other->value, 1) : all_count || counts_when_alone(in_a[i].name))
             return 0;

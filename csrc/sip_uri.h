@@ -18,11 +18,12 @@ typedef struct {
 } sip_uri;
 
 /* Returns 0, or -1 when `text` is not a valid URI. Other schemes: scheme OTHER, only text is set, needs "token:".
- * The host ends at ':' ';' '?' ; the user is everything before the last '@' that precedes no '>' or space (engine M7). */
+ * The host ends at ':' ';' '?' ; the user is everything before the last '@' (engine M7; '>' and space are refused). */
 int sip_uri_parse(sip_text text, sip_uri *uri);
 
 /* Finds `name` in ';'-separated parameters ("a;b=c;d=\"x;y\""); value.at is NULL when it has no '='. White space
- * round '=' and ';' is skipped; quotes of a quoted value are kept. Returns 1 when found. Without case. First one wins. */
+ * round '=' and ';' is skipped; quotes of a quoted value are kept. Returns 1 when found. Without case. First one
+ * wins. */
 int sip_parameter_find(sip_text parameters, const char *lower_name, sip_text *value);
 /* The same with case, for names that the operator chose (Kamailio compares vsf/vst with case). */
 int sip_parameter_find_exact(sip_text parameters, sip_text name, sip_text *value);

@@ -1,5 +1,5 @@
-/* What the fuzz targets share: input copied to a block of its exact size, so that AddressSanitizer sees every octet read
- * beyond it, and checks that stop the run. */
+/* What the fuzz targets share: input copied to a block of its exact size, so that AddressSanitizer sees every octet
+ * read beyond it, and checks that stop the run. */
 #ifndef UACFAST_FUZZ_CHECK_H
 #define UACFAST_FUZZ_CHECK_H
 #include <stdint.h>

@@ -23,7 +23,7 @@ from uacfast.transport.resolver import Resolver
 TICK_SECONDS = 0.010
 HEARTBEAT_SECONDS = 1.0
 PR_SET_PDEATHSIG = 1            # <linux/prctl.h>
-DEFAULT_ENGINE = "uacfast.proxy.engine:Engine"
+DEFAULT_ENGINE = "uacfast.assembly:AssembledEngine"
 
 logger = log.get("worker")
 
@@ -99,8 +99,7 @@ class Worker:
                                           resolver=self._resolver, siphash_key=start.siphash_key)
         for entry in start.sockets:
             self._engine.add_socket(entry.fd, (entry.host, entry.port), entry.listen_index)
-        for entry in start.sockets:
-            self._watch(entry.fd, self._engine.on_readable, entry.listen_index)
+        self._watch(self._engine.fileno(), self._engine.on_readable)
         if self._handover is not None:
             self._watch(self._handover.fileno(), self._engine.on_handover)
 

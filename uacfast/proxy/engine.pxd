@@ -41,6 +41,7 @@ cdef class Engine(SendFailureListener):
     cdef uint64_t last_drain             # microseconds
     cdef double arrival_rate             # datagrams per microsecond, smoothed
     cdef readonly uint64_t pauses
+    cdef object poller
     cdef object virtual_now              # ms, for tests; None: the monotonic clock
 
     cdef void take_time(self) noexcept

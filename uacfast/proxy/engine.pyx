@@ -69,6 +69,7 @@ cdef class Engine(SendFailureListener):
         self.stateless = StatelessReplies(self.transport, timers, self.counters)
         memcpy(&self.stateless.key, key, 16)
         self.message = SipMessage()
+        self.poller = select.epoll()
 
     def set_policy(self, RequestPolicy policy):
         """Who decides about initial requests."""
@@ -78,7 +79,22 @@ cdef class Engine(SendFailureListener):
         """Who hears of in-dialog requests that carry our Record-Route value."""
         self.forwarder.listener = listener
 
+    def set_batch_pause(self, uint64_t microseconds):
+        """The longest pause between two drains under load, 0: never pause."""
+        self.batch_pause = microseconds
+
     # --- driven by the event loop --------------------------------------------------------------------------------
+
+    def watch(self, int fd):
+        """Have this socket's events show at fileno()."""
+        self.poller.register(fd, select.EPOLLIN | select.EPOLLERR)
+
+    def fileno(self):
+        """The one descriptor that the event loop watches: an epoll set of all our sockets.
+
+        libuv stops watching a socket whose error queue fills (an ICMP error); an epoll set only ever becomes readable.
+        """
+        return self.poller.fileno()
 
     def on_readable(self):
         """Take in what the sockets hold, batch by batch, and send what follows from it."""
@@ -298,6 +314,7 @@ cdef class Engine(SendFailureListener):
         """Stop what was begun and is still waiting."""
         for task in list(self.forwarder.tasks):
             task.cancel()
+        self.poller.close()
 
     # --- one message ---------------------------------------------------------------------------------------------
 

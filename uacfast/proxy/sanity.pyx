@@ -34,8 +34,10 @@ cdef void check_form(SipMessage request, ProxySettings settings, Refusal *refusa
         refuse(refusal, 400, b"Malformed header field")
     elif flaws & SIP_FLAW_REPEATED:
         refuse(refusal, 400, b"Repeated header field")
-    elif not parsed:
+    elif not parsed or request.from_.next != NULL or request.to.next != NULL:
         refuse(refusal, 400, b"Missing or malformed mandatory header field")
+    elif not vias_are_good(request, settings.vias):
+        refuse(refusal, 400, b"Malformed Via")
     elif not sip_text_equal(request.cseq.method, request.index.method_text):
         refuse(refusal, 400, b"CSeq method does not match request method")
     elif flaws & (SIP_FLAW_CONTENT_LENGTH | SIP_FLAW_BODY_SHORT):
@@ -43,6 +45,22 @@ cdef void check_form(SipMessage request, ProxySettings settings, Refusal *refusa
     elif (flaws & SIP_FLAW_REQUEST_URI or request.index.request_uri.length > <uint32_t>settings.uri
           or sip_uri_parse(request.index.request_uri, &uri) != 0 or uri.headers.at != NULL):
         refuse(refusal, 400, b"Bad Request URI")
+
+
+cdef bint vias_are_good(SipMessage request, int limit) noexcept:
+    """Whether the values beside the topmost one on its line parse, and there are not more than the limit."""
+    cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_VIA)
+    cdef sip_via via = request.via
+    cdef int count = 1
+    while via.next != NULL:
+        count += 1
+        if count > limit or sip_via_parse(
+                text_of(via.next, <uint32_t>(header.value.at + header.value.length - via.next)), &via) != 0:
+            return False
+    while header.next:
+        header = sip_next_header(&request.index, header)
+        count += 1
+    return count <= limit
 
 
 cdef void check_forwarding(SipMessage request, ProxySettings settings, Refusal *refusal) noexcept:

@@ -1,7 +1,7 @@
 """Python faces of the message scanner and the value parsers, for tests and tools.
 
-The proxy itself calls the C functions of csrc/ and makes no Python objects per header; this module shows what they found.
-All text is bytes. A value that the C function refuses raises ValueError.
+The proxy itself calls the C functions of csrc/ and makes no Python objects per header; this module shows what they
+found. All text is bytes. A value that the C function refuses raises ValueError.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
@@ -168,9 +168,9 @@ def scan(bytes data not None, bint accept_lf=False, limits=None):
     """One datagram as a dict, or None when it is a keepalive (only CR, LF, NUL, or empty).
 
     `limits` overrides entries of DEFAULT_LIMITS (octets, header lines). ValueError when there is no request or status
-    line. Keys: is_request, method, request_uri, version, status, reason, headers (list of dicts with id, name, value, line),
-    flaws (set of names), body, start (offset of the start line), length, headers_start, headers_end (from `start` on).
-    RFC 3261 §7, §18.3.
+    line. Keys: is_request, method (None when unknown), method_text, request_uri, version, status, reason, headers (list
+    of dicts with id, name, value, line), flaws (set of names), body, start (offset of the start line), and, counted
+    from `start`, length, headers_start, headers_end. RFC 3261 §7, §18.3.
     """
     cdef sip_limits bounds
     cdef sip_message *message = <sip_message *>malloc(sizeof(sip_message))
@@ -339,8 +339,10 @@ def list_elements(bytes value not None):
 
 
 def parameter_find(bytes parameters not None, bytes name not None, bint exact=False):
-    """(found, value) of a parameter of "a;b=c"; the value is None when it has no "=". With `exact` the name's case counts,
-    else `name` must be in lower case."""
+    """(found, value) of a parameter of "a;b=c"; the value is None when it has no "=".
+
+    With `exact` the name's case counts, else `name` must be in lower case.
+    """
     cdef sip_text value
     cdef bint found
     if exact:

@@ -31,6 +31,12 @@ cdef inline sip_text no_text() noexcept nogil:
 cdef bytes bytes_of(sip_text text)
 
 
+cdef struct NameReplacement:     # what From or To shall say instead; fields that are not set stay
+    bint has_display, has_uri
+    sip_text display             # empty: removed
+    sip_text uri
+
+
 cdef class SipMessage:
     cdef sip_message index          # refers to the octets, which stay where they were received
     cdef edit_list edits            # pending changes of those octets
@@ -55,11 +61,10 @@ cdef class SipMessage:
     cdef int route_socket           # socket that the second value of a double Record-Route names, -1: none
     cdef sip_text upstream_from     # name-addr that replies to this request must show in From, .at NULL: leave it
     cdef sip_text upstream_to
-    cdef uint8_t replaced           # REPLACED_* bits
+    cdef NameReplacement new_from, new_to
+    cdef bint to_before_from        # To was replaced first: its Record-Route parameter comes first
     cdef uint32_t fr_timer, fr_inv_timer    # ms, 0: the general ones
     cdef uint32_t max_forwards      # value received; 256: none received
-    cdef sip_text from_difference   # values of the parameters stored or received, for replacing again
-    cdef sip_text to_difference
 
     cdef uint32_t scratch_used
     cdef char scratch[SCRATCH_SIZE]

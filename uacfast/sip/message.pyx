@@ -3,7 +3,7 @@
 The engine owns a few of these and scans datagram after datagram into them; nothing is allocated per message. Texts that
 edits insert live in the message's scratch space until the next scan.
 """
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from uacfast.leaves.edit_list cimport edit_list_clear, edit_list_replace, edit_list_write
 from uacfast.leaves.sip_header cimport sip_address_parse, sip_cseq_parse, sip_via_parse
@@ -37,12 +37,12 @@ cdef class SipMessage:
         self.route_socket = -1
         self.upstream_from = no_text()
         self.upstream_to = no_text()
-        self.replaced = 0
+        memset(&self.new_from, 0, sizeof(NameReplacement))
+        memset(&self.new_to, 0, sizeof(NameReplacement))
+        self.to_before_from = False
         self.fr_timer = 0
         self.fr_inv_timer = 0
         self.max_forwards = 256
-        self.from_difference = no_text()
-        self.to_difference = no_text()
 
     cdef bint parse_top_via(self) noexcept:
         cdef const sip_header *header = sip_first_header(&self.index, SIP_HEADER_VIA)

@@ -115,6 +115,10 @@ cdef class UdpTransport:
         name.port = <uint16_t>port
         self.own_name_count += 1
 
+    def add_alias(self, str name):
+        """The same for "host[:port]"."""
+        self.add_own_name(*split_host_port(name))
+
     def forget_own_names(self):
         """Keep the sockets' own addresses only, before a reload names the others anew."""
         self.own_name_count = 0

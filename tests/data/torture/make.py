@@ -1,9 +1,9 @@
 """Writes the messages of this folder: the torture tests of RFC 4475 and RFC 5118, and further ones of our own.
 
-Here each is text with plain line ends; in the files a line ends with CRLF. RFC 4475 names are the RFC's file names, those of
-RFC 5118 are its message labels. Two things differ from the RFCs: the binary part of mpart01 is ours, and the three messages
-of RFC 5118 with a body carry its length with CRLF line ends (the RFC counts other line ends). expectations.toml says what
-has to happen to each. Run: python tests/data/torture/make.py
+Here each is text with plain line ends; in the files a line ends with CRLF. RFC 4475 names are the RFC's file names,
+those of RFC 5118 are its message labels. Two things differ from the RFCs: the binary part of mpart01 is ours (so it has
+no Identity either), and the three messages of RFC 5118 with a body carry its length with CRLF line ends (the RFC counts
+other line ends). expectations.toml says what has to happen to each. Run: python tests/data/torture/make.py
 """
 from pathlib import Path
 
@@ -60,7 +60,8 @@ m:"Quoted string \"\"" <sip:jdrosen@example.com> ; newparam =
     "intmeth": "!interesting-Method0123456789_*+`.%indeed'~ sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*"
                ":&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0\n"
                "Via: SIP/2.0/TCP host1.example.com;branch=z9hG4bK-.!%66*_+`'~\n"
-               "To: \"BEL:\\\x07 NUL:\\\x00 DEL:\\\x7f\" <sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@example.com>\n"
+               "To: \"BEL:\\\x07 NUL:\\\x00 DEL:\\\x7f\" "
+               "<sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@example.com>\n"
                "From: token1~` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%=\"работающий\""
                ";tag=_token~1'+`*%!-.\n"
                "Call-ID: intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{\n"
@@ -127,8 +128,8 @@ l: 0
                f"Unknown-{'Long' * 20}-Name: unknown-{'long' * 20}-value; "
                f"unknown-{'long' * 20}-parameter-name = unknown-{'long' * 20}-parameter-value\n"
                + "".join(f"{name}SIP/2.0/TCP sip{number}.example.com\n" for number, name in zip(range(33, 0, -1), [
-                   "Via: ", "v: ", "V: ", "Via: ", "ViA: ", "VIa: ", "VIA: ", "via: ", "viA: ", "vIa: ", "vIA: ", "V :  ",
-                   "v :  ", "V  : ", "v  : ", "Via : ", "Via  : ", *["Via: "] * 16], strict=True))
+                   "Via: ", "v: ", "V: ", "Via: ", "ViA: ", "VIa: ", "VIA: ", "via: ", "viA: ", "vIa: ", "vIA: ",
+                   "V :  ", "v :  ", "V  : ", "v  : ", "Via : ", "Via  : ", *["Via: "] * 16], strict=True))
                + f"Via: SIP/2.0/TCP host.example.com;received=192.0.2.5;branch=very{'long' * 50}branchvalue\n"
                "Max-Forwards: 70\n"
                f"Contact: <sip:{'amazinglylongcallername' * 5}@host5.example.net>\n"
@@ -315,7 +316,8 @@ Content-Type: application/sdp
 Content-Length: 150
 
 ''' + sdp("192.0.2.1"),
-    "trws": "OPTIONS sip:remote-target@example.com SIP/2.0  \n" + '''Via: SIP/2.0/TCP host1.examle.com;branch=z9hG4bK299342093
+    "trws": "OPTIONS sip:remote-target@example.com SIP/2.0  \n"
+            '''Via: SIP/2.0/TCP host1.examle.com;branch=z9hG4bK299342093
 To: <sip:remote-target@example.com>
 From: <sip:local-resource@example.com>;tag=329429089
 Call-ID: trws.oicu34958239neffasdhr2345r
@@ -776,12 +778,14 @@ a=rtpmap:107 H263-1998/90000
 # All octets, with an empty line and NULs among them.
 BINARY_PART = bytes(range(256)) + b"\r\n\r\n\x00\x00BYE sip:nobody@example.org SIP/2.0\r\n\r\n"
 MULTIPART = (b"--7a9cbec02ceef655\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: binary\r\n\r\nHello\r\n"
-             b"--7a9cbec02ceef655\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+             b"--7a9cbec02ceef655\r\nContent-Type: application/octet-stream\r\n"
+             b"Content-Transfer-Encoding: binary\r\n\r\n"
              + BINARY_PART + b"\r\n--7a9cbec02ceef655--\r\n")
 
 
 def own_request(name: str, method: str = "OPTIONS", *, cseq: str = "", top: str = "", headers: str = "") -> str:
-    return (top or f"{method} sip:user@example.com SIP/2.0\n") + f'''Via: SIP/2.0/UDP 192.0.2.7:5060;rport;branch=z9hG4bK{name}
+    request_line = top or f"{method} sip:user@example.com SIP/2.0\n"
+    return request_line + f'''Via: SIP/2.0/UDP 192.0.2.7:5060;rport;branch=z9hG4bK{name}
 From: <sip:caller@example.net>;tag={name}
 To: <sip:user@example.com>
 Call-ID: {name}@192.0.2.7
@@ -813,7 +817,8 @@ Content-Length: {len(MULTIPART)}
     "own-header-name-characters": crlf(own_request("names", headers="X-!%*'`~+_.-: 1\n")),
     "own-line-feeds-only": own_request("lfonly").encode(),
     "own-line-feed-in-header": crlf(own_request("lfheader", headers="Subject: one\x0btwo\n")).replace(b"\x0b", b"\n"),
-    "own-carriage-return-in-header": crlf(own_request("crheader", headers="Subject: one\x0btwo\n")).replace(b"\x0b", b"\r"),
+    "own-carriage-return-in-header": crlf(own_request("crheader", headers="Subject: one\x0btwo\n")
+                                          ).replace(b"\x0b", b"\r"),
     "own-empty-header-name": crlf(own_request("emptyname", headers=": no name\n")),
     "own-nul-in-header-name": crlf(own_request("nulname", headers="Sub\x00ject: x\n")),
     "own-header-without-colon": crlf(own_request("nocolon", headers="Subject x\n")),
@@ -827,7 +832,8 @@ Content-Length: {len(MULTIPART)}
     "own-broken-via": crlf(own_request("badvia").replace("SIP/2.0/UDP", "garbage")),
     "own-tab-in-request-line": crlf(own_request("tabs", top="OPTIONS\tsip:user@example.com\tSIP/2.0\n")),
     "own-octets-after-version": crlf(own_request("extra", top="OPTIONS sip:user@example.com SIP/2.0 now\n")),
-    "own-tel-request-uri": crlf(own_request("tel", top="OPTIONS tel:+1-201-555-0123;phone-context=example.com SIP/2.0\n")),
+    "own-tel-request-uri": crlf(own_request(
+        "tel", top="OPTIONS tel:+1-201-555-0123;phone-context=example.com SIP/2.0\n")),
     "own-crlf-before-request": b"\r\n\r\n" + crlf(own_request("crlfs")),
     "own-keepalive": b"\r\n\r\n",
     "own-nul-keepalive": b"\x00\x00\x00\x00",

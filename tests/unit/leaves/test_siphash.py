@@ -3,7 +3,8 @@ from hypothesis import strategies as st
 
 from uacfast.testing.leaves import siphash, siphash_pieces
 
-# The SipHash-2-4 vectors of Aumasson and Bernstein (vectors.h): key 00 01 .. 0f, input 00 01 .. of length 0 to 63.
+# SipHash-2-4 as OpenSSL computes it (`openssl mac SIPHASH`, 8 octets): key 00 01 .. 0f, input 00 01 .. of length 0 to
+# 63, the inputs of the authors' vectors. Length 15 is the example of their paper (appendix A).
 VECTORS = bytes.fromhex("""
 310e0edd47db6f72 fd67dc93c539f874 5a4fa9d909806c0d 2d7efbd796666785 b7877127e09427cf 8da699cd64557618
 cee3fe586e46c9cb 37d1018bf50002ab 6224939a79f5f593 b0e4a90bdf82009e f3b9dd94c5bb5d7a a7ad6b22462fb3f4

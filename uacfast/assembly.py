@@ -1,0 +1,83 @@
+"""One worker's engine put together from a configuration: proxy, From/To replacement, routes."""
+from uacfast.config import Config
+from uacfast.proxy.engine import Engine
+from uacfast.proxy.settings import ProxySettings
+from uacfast.routing.routes import RouteList
+from uacfast.tm.settings import TransactionSettings
+from uacfast.uac.replace import Replacer
+
+STRAY_REPLIES = {"drop": 0, "record_route": 1, "forward": 2}
+TIMERS = ("retr_timer1", "retr_timer2", "fr_timer", "fr_inv_timer", "max_inv_lifetime", "max_noninv_lifetime",
+          "wt_timer", "relay_100", "noninv_timeout_408", "disable_6xx_block", "failover_503")
+
+
+class AssembledEngine:
+    """An engine with everything that its configuration asks for; this is what a worker drives.
+
+    `handover`, `resolver`: None when there is only one worker, or only numeric next hops. `siphash_key`: 16 octets shared
+    by all workers. With `capture` nothing is sent: take_sent() tells what would have been, and `now` (milliseconds) starts
+    a virtual clock that advance() moves.
+    """
+
+    def __init__(self, config: Config, *, worker: int = 0, workers: int = 1, handover=None, resolver=None,
+                 siphash_key: bytes = bytes(16), capture: bool = False, now: int | None = None):
+        self._settings = ProxySettings()
+        self._timers = TransactionSettings()
+        self.engine = Engine(self._settings, self._timers, hash_key=siphash_key, worker=worker, workers=workers,
+                             handover=handover, resolver=resolver, capture=capture, now=now)
+        self._config = config
+        self.apply(config)
+        for name in ("on_readable", "on_handover", "tick", "drain", "close", "receive", "advance", "take_sent", "fileno"):
+            setattr(self, name, getattr(self.engine, name))
+
+    def add_socket(self, fd: int, address: tuple[str, int], listen_index: int) -> None:
+        """Take the bound UDP socket of `[[listen]]` number `listen_index`; they come in order."""
+        listen = self._config.listen[listen_index]
+        index = self.engine.transport.add_socket(fd, address[0], address[1], listen.advertise)
+        if index != listen_index:
+            raise ValueError(f"Socket {listen_index} was given out of order.")
+        if fd >= 0:     # in memory there is none
+            self.engine.watch(fd)
+
+    def apply(self, config: Config) -> None:
+        """Let a configuration take effect for what comes from now on; calls under way go on.
+
+        ValueError, a sentence, leaves the old one in force.
+        """
+        engine = self.engine
+        uac = config.uac
+        replacer = Replacer(engine.counters, restore_mode=uac.restore_mode,
+                            rr_from_store_param=uac.rr_from_store_param, rr_to_store_param=uac.rr_to_store_param,
+                            restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
+                            restore_seal=uac.restore_seal)
+        routes = RouteList(config.route, engine.transport, replacer)
+        for name in TIMERS:
+            setattr(self._timers, name, getattr(config.tm, name))
+        header = config.server.server_header
+        self._timers.server_line = f"Server: {header}\r\n".encode() if header else b""
+        settings, limits = self._settings, config.limits
+        settings.set_limits(limits.message, limits.header_part, limits.line, limits.headers)
+        for name in ("vias", "routes", "uri", "max_forwards", "accept_bare_lf"):
+            setattr(settings, name, getattr(limits, name))
+        for name in ("append_fromtag", "enable_double_rr", "enable_full_lr"):
+            setattr(settings, name, getattr(config.rr, name))
+        settings.auto_inv_100 = config.tm.auto_inv_100
+        settings.auto_inv_100_reason = config.tm.auto_inv_100_reason.encode()
+        settings.stray_replies = STRAY_REPLIES[config.tm.stray_replies]
+        settings.max_transactions = config.server.max_transactions
+        engine.set_batch_pause(config.server.batch_pause)
+        engine.transport.forget_own_names()
+        for alias in config.server.alias:
+            engine.transport.add_alias(alias)
+        engine.set_policy(routes)
+        engine.set_route_listener(replacer)
+        self._config = config
+
+    @property
+    def active(self) -> int:
+        """Transactions without a final response."""
+        return self.engine.active
+
+    def statistics(self) -> dict[str, int]:
+        """{name: count} of what happened and what is there."""
+        return self.engine.statistics()

@@ -1,0 +1,43 @@
+"""[[route]]: a decision list over initial requests."""
+from libc.stdint cimport uint32_t
+
+from uacfast.leaves.sip_text cimport sip_text
+from uacfast.proxy.hooks cimport Decision, RequestPolicy
+from uacfast.routing.matcher cimport Regex
+from uacfast.routing.networks cimport Networks
+from uacfast.routing.template cimport Template, Variable
+from uacfast.sip.message cimport SipMessage
+from uacfast.transport.udp cimport UdpTransport
+from uacfast.uac.replace cimport Replacer
+
+cdef enum:
+    CONDITIONS_MAX = 7
+
+
+cdef class CompiledRoute:
+    cdef readonly str name
+    cdef tuple methods               # bytes
+    cdef uint32_t method_bits        # 1 << sip_method_id of those that have one
+    cdef Networks source
+    cdef Variable variables[CONDITIONS_MAX]
+    cdef list expressions            # Regex, one per variable
+    cdef int condition_count
+    cdef Template new_uri
+    cdef Template from_display, from_uri, to_display, to_uri
+    cdef bint replaces_from, replaces_to
+    cdef bint record_route, fork
+    cdef list targets                # Template
+    cdef int reply_code
+    cdef bytes reply_reason
+    cdef uint32_t fr_timer, fr_inv_timer
+
+    cdef bint takes(self, SipMessage request, UdpTransport transport) noexcept
+    cdef bint takes_method(self, SipMessage request) noexcept
+
+
+cdef class RouteList(RequestPolicy):
+    cdef UdpTransport transport
+    cdef Replacer replacer
+    cdef list routes
+
+    cdef bint replace(self, SipMessage request, int which, Template display, Template uri)

@@ -1,0 +1,162 @@
+"""[[route]]: a decision list over initial requests; the first route whose conditions all hold decides.
+
+Everything is compiled when the configuration is read; judging a request makes no Python object.
+"""
+from uacfast.leaves.sip_scan cimport SIP_METHOD_OTHER, sip_method_id_of
+from uacfast.leaves.text_writer cimport text_writer, text_writer_start
+from uacfast.leaves.udp_batch cimport AF_INET
+from uacfast.proxy.hooks cimport VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
+from uacfast.routing.template cimport (
+    FROM_HOST, FROM_USER, REQUEST_URI_HOST, REQUEST_URI_USER, TO_HOST, TO_USER, USER_AGENT, read_variable,
+)
+from uacfast.sip.message cimport no_text, text_of
+from uacfast.uac.replace cimport REPLACE_FROM, REPLACE_TO
+
+CONDITIONS = {
+    "ruri_user": REQUEST_URI_USER, "ruri_domain": REQUEST_URI_HOST, "from_user": FROM_USER, "from_domain": FROM_HOST,
+    "to_user": TO_USER, "to_domain": TO_HOST, "user_agent": USER_AGENT,
+}
+
+
+cdef class CompiledRoute:
+
+    def __init__(self, route):
+        """`route`: the Struct of one [[route]]. ValueError, a sentence, when an expression or variable is not possible."""
+        cdef bytes method
+        self.name = route.name
+        self.methods = tuple(name.encode() for name in route.method)
+        for method in self.methods:
+            method_id = sip_method_id_of(text_of(<const char *>method, <uint32_t>len(method)))
+            if method_id != SIP_METHOD_OTHER:
+                self.method_bits |= <uint32_t>1 << method_id
+        self.source = Networks(list(route.source)) if route.source else None
+        self.expressions = []
+        for key, variable in CONDITIONS.items():
+            pattern = getattr(route, key)
+            if pattern:
+                self.variables[self.condition_count] = variable
+                self.expressions.append(Regex(pattern))
+                self.condition_count += 1
+        self.new_uri = Template(route.ruri) if route.ruri else None
+        self.replaces_from = route.replace_from is not None
+        self.replaces_to = route.replace_to is not None
+        if self.replaces_from:
+            self.from_display, self.from_uri = templates_of(route.replace_from)
+        if self.replaces_to:
+            self.to_display, self.to_uri = templates_of(route.replace_to)
+        self.record_route = route.record_route
+        self.fork = route.fork
+        self.targets = [Template(target) for target in route.relay]
+        if route.reply is not None:
+            self.reply_code = route.reply.code
+            self.reply_reason = route.reply.reason.encode()
+        self.fr_timer = route.fr_timer
+        self.fr_inv_timer = route.fr_inv_timer
+
+    cdef bint takes(self, SipMessage request, UdpTransport transport) noexcept:
+        cdef int i
+        cdef sip_text value
+        cdef text_writer numbers
+        cdef char digits[128]
+        cdef const unsigned char *address
+        if self.methods and not self.takes_method(request):
+            return False
+        if self.source is not None:
+            if request.source.any.sa_family == AF_INET:
+                address = <const unsigned char *>&request.source.v4.sin_addr
+            else:
+                address = <const unsigned char *>&request.source.v6.sin6_addr
+            if not self.source.contains(address, request.source.any.sa_family):
+                return False
+        for i in range(self.condition_count):
+            text_writer_start(&numbers, digits, sizeof(digits))
+            if not read_variable(self.variables[i], no_text(), request, transport, &numbers, &value):
+                value = text_of(b"", 0)      # an absent part is an empty text to an expression
+            if not (<Regex>self.expressions[i]).matches(value.at, value.length):
+                return False
+        return True
+
+    cdef bint takes_method(self, SipMessage request) noexcept:
+        cdef bytes method
+        cdef sip_text text = request.index.method_text
+        if request.index.method != SIP_METHOD_OTHER:
+            return (self.method_bits >> request.index.method) & 1
+        for method in self.methods:
+            if len(method) == text.length and method == text.at[:text.length]:
+                return True
+        return False
+
+
+cdef tuple templates_of(replacement):
+    """(display or None when it stays, URI or None when it stays)"""
+    display = replacement.display if isinstance(replacement.display, str) else None
+    return (None if display is None else Template(display),
+            Template(replacement.uri) if replacement.uri else None)
+
+
+cdef class RouteList(RequestPolicy):
+
+    def __init__(self, routes, UdpTransport transport, Replacer replacer):
+        self.routes = [CompiledRoute(route) for route in routes]
+        self.transport = transport
+        self.replacer = replacer
+
+    cdef object decide(self, SipMessage request, Decision *decision):
+        cdef CompiledRoute route
+        for route in self.routes:
+            if route.takes(request, self.transport):
+                if route.reply_code:
+                    decision.verdict = VERDICT_REPLY
+                    decision.status = route.reply_code
+                    if route.reply_reason:
+                        decision.reason = text_of(<const char *>route.reply_reason, <uint32_t>len(route.reply_reason))
+                    return None
+                decision.verdict = VERDICT_RELAY
+                decision.parallel = route.fork
+                return route
+        decision.verdict = VERDICT_NONE
+        return None
+
+    cdef bint prepare(self, object context, SipMessage request):
+        cdef CompiledRoute route = context
+        cdef sip_text text
+        request.fr_timer = route.fr_timer
+        request.fr_inv_timer = route.fr_inv_timer
+        request.record_route = route.record_route
+        if route.new_uri is not None:
+            text = route.new_uri.evaluate(request, self.transport)
+            if text.length == 0 or not request.replace_request_uri(text):
+                return False
+        if route.replaces_from and not self.replace(request, REPLACE_FROM, route.from_display, route.from_uri):
+            return False
+        return not route.replaces_to or self.replace(request, REPLACE_TO, route.to_display, route.to_uri)
+
+    cdef bint replace(self, SipMessage request, int which, Template display, Template uri):
+        cdef sip_text new_display = no_text()
+        cdef sip_text new_uri = no_text()
+        if display is not None:
+            new_display = display.evaluate(request, self.transport)
+            if new_display.at == NULL:
+                return False
+        if uri is not None:
+            new_uri = uri.evaluate(request, self.transport)
+            if new_uri.at == NULL:
+                return False
+        return self.replacer.replace(request, REPLACE_FROM if which == 0 else REPLACE_TO, display is not None,
+                                     new_display, new_uri)
+
+    cdef bint target(self, object context, int step, SipMessage request):
+        cdef CompiledRoute route = context
+        cdef sip_text uri
+        if not route.targets:
+            return step == 0
+        if step >= len(route.targets):
+            return False
+        uri = (<Template>route.targets[step]).evaluate(request, self.transport)
+        if uri.length == 0:
+            return False
+        request.next_hop = uri
+        return True
+
+    cdef bint goes_on_after(self, object context, int status):
+        return not (<CompiledRoute>context).fork
