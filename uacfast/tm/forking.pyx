@@ -9,7 +9,6 @@ from uacfast.leaves.sip_scan cimport (
     SIP_SCAN_OK, sip_first_header, sip_header, sip_next_header, sip_scan,
 )
 from uacfast.leaves.text_writer cimport text_writer, text_writer_length, text_writer_start
-from uacfast.leaves.transaction_states cimport STATE_TERMINATED
 from uacfast.sip.build cimport remove_top_via, write_message
 from uacfast.sip.message cimport literal, no_text, text_of
 from uacfast.tm.table cimport CANCELLED, CANCEL_NONE, FINAL_SENT, LOCAL, LOCALLY_MADE
@@ -184,10 +183,8 @@ cdef class ResponseContext(BranchUser):
             status = 500
         if (status == 408 and transaction.method != 1 and not self.settings.noninv_timeout_408):
             # RFC 4320 §4.1: the caller of a non-INVITE has given up as well.
-            self.table.finish(transaction)
-            transaction.state = STATE_TERMINATED
-            transaction.deadline = self.table.now + 1
-            self.server.arm(transaction)
+            self.server.end_silently(transaction)
+            self.forget(transaction)
             return
         if (transaction.request.at == NULL
                 or self.other.scan(transaction.request.at, transaction.request.length, &self.no_limits,

@@ -84,6 +84,15 @@ cdef class ServerTransactions:
             return False
         return self.respond(transaction, status, space, text_writer_length(&out))
 
+    cdef void end_silently(self, Transaction *transaction) noexcept:
+        """No final response will be sent; copies of the request are still absorbed for a while."""
+        self.table.finish(transaction)
+        self.table.release(&transaction.reply)
+        transaction.state = STATE_COMPLETED
+        transaction.retransmit_at = 0
+        transaction.deadline = self.table.now + self.settings.wt_timer
+        self.arm(transaction)
+
     cdef uint32_t to_tag(self, Transaction *transaction, char *text) noexcept:
         """The To tag of all our own responses in this transaction (engine C1); text holds 48 octets."""
         cdef text_writer out
