@@ -13,7 +13,7 @@ from uacfast.leaves.transaction_states cimport (
     ACTION_BACK_OFF, ACTION_DESTROY, ACTION_LINGER_LONG, ACTION_LINGER_SHORT, ACTION_PASS_UP, ACTION_REPORT_TIMEOUT,
     ACTION_RESEND, ACTION_SEND, ACTION_START_RETRANSMIT, ACTION_START_TIMEOUT, ACTION_STOP_RETRANSMIT, EVENT_ACK,
     EVENT_LINGER, EVENT_REQUEST, EVENT_RETRANSMIT, EVENT_SEND_1XX, EVENT_SEND_2XX, EVENT_SEND_FINAL, EVENT_TIMEOUT,
-    SERVER_INVITE, STATE_COMPLETED, STATE_TERMINATED, transaction_states_step, transaction_step,
+    SERVER_INVITE, STATE_ACCEPTED, STATE_COMPLETED, STATE_TERMINATED, transaction_states_step, transaction_step,
 )
 from uacfast.sip.build cimport write_reply
 from uacfast.sip.message cimport no_text, text_of
@@ -42,8 +42,9 @@ cdef class ServerTransactions:
             return False
         transaction.state = step.next
         if event == EVENT_SEND_2XX:
-            # RFC 6026: copies of the INVITE are absorbed, so nothing needs to be kept.
-            self.table.release(&transaction.reply)
+            if step.next == STATE_ACCEPTED:
+                # RFC 6026: copies of the INVITE are absorbed, so nothing needs to be kept.
+                self.table.release(&transaction.reply)
         elif status > 100 or transaction.reply_status <= 100:
             self.table.fill(&transaction.reply, octets, length)
         self.transport.commit(length, transaction.socket, &transaction.reply_to, 0)
@@ -145,7 +146,7 @@ cdef class ServerTransactions:
                 event = EVENT_TIMEOUT
             step = transaction_states_step(transaction.machine, transaction.state, event)
             transaction.state = step.next
-            transaction.deadline = 0
+            transaction.deadline = transaction.retransmit_at = 0
             if step.actions & ACTION_REPORT_TIMEOUT:
                 self.missing_acks += 1
             if step.actions & ACTION_DESTROY or transaction.flags & LOCAL:
