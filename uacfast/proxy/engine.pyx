@@ -547,13 +547,24 @@ cdef class Engine(SendFailureListener):
             self.stray_response(message)
             return
         method = sip_method_id_of(message.cseq.method)
-        if method == branch.transaction.method:
+        if method == branch.transaction.method and self.is_forwardable(message, branch.transaction):
             self.client.response(branch, message)
         elif method == SIP_METHOD_CANCEL and branch.transaction.method == SIP_METHOD_INVITE:
             if message.index.status >= 200:
                 self.client.cancel_answered(branch)
         else:
             self.counters.at[DROP_BAD_RESPONSE] += 1
+
+    cdef bint is_forwardable(self, SipMessage message, const Transaction *transaction) noexcept:
+        """A final that cannot be sent on would end its branch and leave the caller without an answer: refuse it before.
+
+        From and To are read only where they are to be restored, the next Via is always needed (§16.7 step 3).
+        """
+        if message.via.next == NULL and sip_first_header(&message.index, SIP_HEADER_VIA).next == 0:
+            return transaction.flags & LOCAL != 0
+        if transaction.upstream_from.at == NULL and transaction.upstream_to.at == NULL:
+            return True
+        return message.parse_addresses()
 
     cdef void stray_response(self, SipMessage message) noexcept:
         """A response without transaction, after a restart for instance: by default it travels on when it carries a

@@ -56,7 +56,8 @@ cdef class ResponseContext(BranchUser):
         if transaction.flags & LOCAL:
             self.core.local_final(transaction, response.index.status, response)
             return
-        self.forward(transaction, response, response.index.status)
+        if not self.forward(transaction, response, response.index.status) and not transaction.flags & FINAL_SENT:
+            self.reply_locally(transaction, 500)
         if transaction.branch_count > 1:
             self.cancel_pending(transaction, literal(b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n"))
 
@@ -97,17 +98,20 @@ cdef class ResponseContext(BranchUser):
         if chosen.flags & LOCALLY_MADE:
             self.reply_locally(transaction, chosen.final)
             return
-        if chosen != last or response is self.stored:
+        if chosen != last or response is None or response is self.stored:
             if self.stored.scan(chosen.response.at, chosen.response.length, &self.no_limits, True) != SIP_SCAN_OK:
                 self.reply_locally(transaction, 500)
                 return
             response = self.stored
         if chosen.final in (401, 407) and transaction.branch_count > 1:
             self.add_other_challenges(transaction, chosen, response)
-        if not response.parse_top_via():
+        if response is self.stored and not (response.parse_top_via() and (
+                transaction.upstream_from.at == NULL and transaction.upstream_to.at == NULL or response.parse_addresses())):
+            self.reply_locally(transaction, 500)
             return
         # A 503 says something about one next hop, not about us (§16.7 step 6).
-        self.forward(transaction, response, 500 if chosen.final == 503 else chosen.final)
+        if not self.forward(transaction, response, 500 if chosen.final == 503 else chosen.final):
+            self.reply_locally(transaction, 500)
 
     cdef Branch *best(self, Transaction *transaction) noexcept:
         cdef Branch *branch = transaction.branches
@@ -138,20 +142,21 @@ cdef class ResponseContext(BranchUser):
             branch = branch.next
 
     cdef bint forward(self, Transaction *transaction, SipMessage response, int status) noexcept:
-        """Send a received response upstream, without our Via and with the caller's own From and To."""
+        """Send a received response upstream, without our Via and with the caller's own From and To.
+
+        Via, and where these are to be restored From and To, are parsed already. False when it is too long, or when the
+        state forbids it.
+        """
         cdef text_writer out
         cdef uint32_t capacity
         cdef char *space
         cdef const sip_header *header
         if not remove_top_via(response):
             return False
-        if transaction.upstream_from.at != NULL or transaction.upstream_to.at != NULL:
-            if not response.parse_addresses():
-                return False
-            if transaction.upstream_from.at != NULL:
-                response.replace(response.from_.name_addr, transaction.upstream_from)
-            if transaction.upstream_to.at != NULL:
-                response.replace(response.to.name_addr, transaction.upstream_to)
+        if transaction.upstream_from.at != NULL:
+            response.replace(response.from_.name_addr, transaction.upstream_from)
+        if transaction.upstream_to.at != NULL:
+            response.replace(response.to.name_addr, transaction.upstream_to)
         if status != response.index.status:
             response.replace(text_of(response.index.data + 8, 3), literal(b"500")
                              if status == 500 else text_of(response.index.data + 8, 3))
