@@ -120,6 +120,7 @@ cdef class ClientTransactions:
                 self.user.success(branch, response)
             else:
                 self.user.failed(branch, response)
+        self.server.destroy_if_done(transaction)
 
     cdef void linger(self, Branch *branch, int actions) noexcept:
         """The branch has its final response: what it sent is not needed again, except the ACK to a refusal."""
@@ -241,6 +242,7 @@ cdef class ClientTransactions:
         cdef transaction_step step = transaction_states_step(branch.machine, branch.state, EVENT_TRANSPORT_ERROR)
         if step.actions & ACTION_REPORT_ERROR:
             self.give_up(branch, 487 if branch.transaction.flags & CANCELLED else 503, step.next)
+            self.server.destroy_if_done(branch.transaction)
 
     cdef void timer_fired(self, Branch *branch) noexcept:
         cdef uint64_t now = self.table.now
@@ -282,6 +284,7 @@ cdef class ClientTransactions:
         branch.state = step.next
         self.cancel(branch, no_text())
         self.give_up(branch, status, step.next)
+        self.server.destroy_if_done(branch.transaction)
 
     cdef void arm(self, Branch *branch) noexcept:
         cdef uint64_t due = branch.deadline
