@@ -8,7 +8,9 @@ from uacfast.leaves.sip_scan cimport (
     SIP_HEADERS_CAPACITY, SIP_HEADER_PROXY_AUTHENTICATE, SIP_HEADER_RETRY_AFTER, SIP_HEADER_WWW_AUTHENTICATE,
     SIP_SCAN_OK, sip_first_header, sip_header, sip_next_header, sip_scan,
 )
-from uacfast.leaves.text_writer cimport text_writer, text_writer_length, text_writer_start
+from uacfast.leaves.text_writer cimport (
+    text_put_string, text_put_uint, text_writer, text_writer_length, text_writer_start,
+)
 from uacfast.sip.build cimport remove_top_via, write_message
 from uacfast.sip.message cimport literal, no_text, text_of
 from uacfast.tm.table cimport CANCELLED, CANCEL_NONE, FINAL_SENT, LOCAL, LOCALLY_MADE
@@ -63,13 +65,19 @@ cdef class ResponseContext(BranchUser):
 
     cdef void failed(self, Branch *branch, SipMessage response) noexcept:
         cdef Transaction *transaction = branch.transaction
+        cdef char line[32]
+        cdef text_writer reason
         if transaction.flags & FINAL_SENT:
             return
         if response is not None and transaction.branch_count > 1 or transaction.context != NULL:
             if response is not None:
                 self.table.fill(&branch.response, response.index.data, response.index.length)
         if branch.final >= 600 and not self.settings.disable_6xx_block:
-            self.cancel_pending(transaction, literal(b"Reason: SIP;cause=603\r\n"))
+            text_writer_start(&reason, line, sizeof(line))
+            text_put_string(&reason, b"Reason: SIP;cause=")
+            text_put_uint(&reason, branch.final)
+            text_put_string(&reason, b"\r\n")
+            self.cancel_pending(transaction, text_of(line, text_writer_length(&reason)))
         self.finish_if_all_failed(transaction, branch, response)
 
     cdef void finish_if_all_failed(self, Transaction *transaction, Branch *last, SipMessage response) noexcept:
