@@ -91,7 +91,7 @@ cdef class ResponseContext(BranchUser):
                 return
             branch = branch.next
         chosen = self.best(transaction)
-        if chosen.final < 600 and not transaction.flags & CANCELLED:
+        if (chosen.final < 600 or self.settings.disable_6xx_block) and not transaction.flags & CANCELLED:
             if chosen != last:
                 if chosen.response.at != NULL and self.stored.scan(chosen.response.at, chosen.response.length,
                                                                    &self.no_limits, True) == SIP_SCAN_OK:
