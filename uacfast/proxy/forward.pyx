@@ -22,7 +22,7 @@ from uacfast.proxy.counters cimport (
 from uacfast.proxy.route_set cimport ROUTE_ABSENT, ROUTE_BROKEN, ROUTE_TAKEN, RouteOutcome, follow_route, take_own_routes
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport bytes_of, no_text, text_of
-from uacfast.tm.table cimport ALTERNATIVES, CANCELLED, FINAL_SENT, LOCALLY_MADE, is_cookie
+from uacfast.tm.table cimport ALTERNATIVES, CANCELLED, FINAL_SENT, GOT_PROVISIONAL, LOCALLY_MADE, is_cookie
 from uacfast.transport.address cimport address_from_text, address_is_usable
 
 cdef enum:
@@ -204,10 +204,14 @@ cdef class Forwarder(TransactionUser):
         cdef object context
         cdef int step
         cdef udp_address *address
+        cdef Branch *newest = transaction.branches
         if transaction.request.at == NULL:
             return False
-        if (transaction.alternative_next < transaction.alternative_count
-                and (failed.flags & LOCALLY_MADE or failed.final == 503 and self.timers.failover_503)):
+        while newest.next != NULL:
+            newest = newest.next
+        # The addresses left are those of the newest branch's next hop. An INVITE that rang somewhere does not move on.
+        if (transaction.alternative_next < transaction.alternative_count and not newest.flags & GOT_PROVISIONAL
+                and (newest.flags & LOCALLY_MADE or newest.final == 503 and self.timers.failover_503)):
             address = <udp_address *>transaction.alternatives.at + transaction.alternative_next
             transaction.alternative_next += 1
             if self.prepare_again(transaction) and self.set_target(transaction, transaction.context_step):
