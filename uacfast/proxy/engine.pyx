@@ -528,9 +528,7 @@ cdef class Engine(SendFailureListener):
         header = sip_first_header(&message.index, SIP_HEADER_REASON)
         if header != NULL:
             reason = header.line
-        self.responses.cancel_pending(transaction, reason)
-        if transaction.branches == NULL:
-            self.responses.reply_locally(transaction, 487)
+        self.responses.cancel_all(transaction, reason)
 
     cdef void response(self, SipMessage message) noexcept:
         """To the client transaction that its topmost Via names."""

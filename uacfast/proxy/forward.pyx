@@ -300,6 +300,9 @@ cdef class Forwarder(TransactionUser):
         transaction.pending -= 1
         if transaction.flags & (FINAL_SENT | CANCELLED):
             return
+        if self.responses.is_refused_for_all(transaction):
+            self.finish_failed(transaction)
+            return
         hop.count = 0
         take_addresses(targets, &hop)
         if hop.count == 0 or not self.prepare_again(transaction) or not self.set_target(transaction, step):

@@ -84,7 +84,7 @@ cdef class ResponseContext(BranchUser):
         """When no branch is waiting any more, go on with the next target or answer upstream; `last` failed just now."""
         cdef Branch *branch = transaction.branches
         cdef Branch *chosen
-        if transaction.pending:
+        if transaction.pending and not transaction.flags & CANCELLED:
             return
         while branch != NULL:
             if branch.final == 0 or 200 <= branch.final < 300:
@@ -208,6 +208,23 @@ cdef class ResponseContext(BranchUser):
         if self.server.reply(transaction, self.other, status,
                              literal(b"Service Unavailable") if status == 500 else no_text(), no_text()):
             self.forget(transaction)
+
+    cdef void cancel_all(self, Transaction *transaction, sip_text reason_line) noexcept:
+        """The caller gives up: what is still waiting is cancelled; when nothing is, the 487 is ours (engine C5, C11)."""
+        cdef Branch *branch = transaction.branches
+        self.cancel_pending(transaction, reason_line)
+        while branch != NULL:
+            if branch.final == 0:
+                return
+            branch = branch.next
+        self.reply_locally(transaction, 487)
+
+    cdef bint is_refused_for_all(self, Transaction *transaction) noexcept:
+        """Whether a 6xx has come, after which no further target is tried (engine F4)."""
+        cdef Branch *branch = transaction.branches
+        while branch != NULL and (branch.final < 600 or self.settings.disable_6xx_block):
+            branch = branch.next
+        return branch != NULL
 
     cdef void cancel_pending(self, Transaction *transaction, sip_text reason_line) noexcept:
         cdef Branch *branch = transaction.branches
