@@ -32,7 +32,7 @@ from uacfast.tm.table cimport (
     Branch, CANCELLED, CancelAttempt, FINAL_SENT, LOCAL, TIMER_BRANCH, TIMER_CANCEL, TIMER_SERVER,
 )
 from uacfast.transport.address cimport address_from_text, address_is_usable, address_set_port
-from uacfast.transport.udp cimport parse_address
+from uacfast.transport.udp cimport datagram_space, parse_address
 
 cdef enum:
     DRAIN_SHARE = 20000          # microseconds that one call of on_readable() may take before others get their turn
@@ -490,7 +490,8 @@ cdef class Engine(SendFailureListener):
         if transaction == NULL:
             self.counters.at[DROP_NO_MEMORY] += 1
             return
-        self.server.reply(transaction, message, status, reason, no_text())
+        if not self.server.reply(transaction, message, status, reason, no_text()):
+            self.server.end_silently(transaction)
         self.table.release(&transaction.request)
 
     cdef void ack(self, SipMessage message) noexcept:
@@ -599,7 +600,7 @@ cdef class Engine(SendFailureListener):
         if parameters.at != NULL:
             self.forwarder.listener.stray_response(message, parameters)
         socket = self.transport.socket_towards(&destination, message.socket)
-        capacity = message.index.length + message.scratch_used + 16
+        capacity = datagram_space(message.index.length + message.scratch_used + 16)
         space = self.transport.reserve(capacity)
         if socket < 0 or space == NULL or not remove_top_via(message):
             return

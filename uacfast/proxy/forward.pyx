@@ -24,6 +24,7 @@ from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport bytes_of, no_text, text_of
 from uacfast.tm.table cimport ALTERNATIVES, CANCELLED, FINAL_SENT, GOT_PROVISIONAL, LOCALLY_MADE, is_cookie
 from uacfast.transport.address cimport address_from_text, address_is_usable
+from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
     RECORD_ROUTE_SPACE = 1200     # two values with advertised names, beside their parameters
@@ -179,8 +180,8 @@ cdef class Forwarder(TransactionUser):
         branch = self.table.add_branch(transaction)
         if branch == NULL:
             return NULL
-        capacity = (request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
-                    + 2 * (request.record_route_parameters.length + request.from_.tag.length))
+        capacity = datagram_space(request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
+                                  + 2 * (request.record_route_parameters.length + request.from_.tag.length))
         space = self.transport.reserve(capacity)
         if space != NULL:
             length = self.write_request(request, socket, branch, transaction.loop_hash, space, capacity)
@@ -335,7 +336,7 @@ cdef class Forwarder(TransactionUser):
             &hop.addresses[0], request.route_socket if request.route_socket >= 0 else request.socket)
         if socket < 0 or not address_is_usable(&hop.addresses[0]):
             return False
-        capacity = request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
+        capacity = datagram_space(request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE)
         space = self.transport.reserve(capacity)
         if space == NULL:
             return False

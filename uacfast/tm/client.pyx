@@ -20,6 +20,7 @@ from uacfast.sip.message cimport no_text
 from uacfast.tm.table cimport (
     CANCELLED, CANCEL_NONE, CANCEL_SENT, CANCEL_WANTED, GOT_PROVISIONAL, LOCAL, LOCALLY_MADE, TIMER_CANCEL,
 )
+from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
     T4 = 5000    # ms, RFC 3261 table 4
@@ -145,7 +146,7 @@ cdef class ClientTransactions:
             return
         if to == NULL or not self.scan_own(branch):
             return
-        capacity = branch.sent.length + to.value.length + 256
+        capacity = datagram_space(self.own.headers_end + to.value.length + 256)
         space = self.transport.reserve(capacity)
         if space == NULL:
             return
@@ -187,10 +188,12 @@ cdef class ClientTransactions:
         branch.cancel_state = CANCEL_SENT
         if not self.scan_own(branch):
             return
-        capacity = branch.sent.length + reason_line.length + 256
+        capacity = datagram_space(self.own.headers_end + reason_line.length + 256)
         space = self.transport.reserve(capacity)
+        if space == NULL:
+            return
         attempt = <CancelAttempt *>slab_alloc(self.table.memory, sizeof(CancelAttempt))
-        if space == NULL or attempt == NULL:
+        if attempt == NULL:
             return
         memset(attempt, 0, sizeof(CancelAttempt))
         branch.cancel = attempt

@@ -14,6 +14,7 @@ from uacfast.leaves.text_writer cimport (
 from uacfast.sip.build cimport remove_top_via, write_message
 from uacfast.sip.message cimport literal, no_text, text_of
 from uacfast.tm.table cimport CANCELLED, CANCEL_NONE, FINAL_SENT, LOCAL, LOCALLY_MADE
+from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
     CHALLENGES_MAX = 16     # header lines that one aggregated 401/407 may get from other branches
@@ -171,8 +172,8 @@ cdef class ResponseContext(BranchUser):
             header = sip_first_header(&response.index, SIP_HEADER_RETRY_AFTER)
             if header != NULL:
                 response.replace(header.line, literal(b""))
-        capacity = (response.index.length + transaction.upstream_from.length + transaction.upstream_to.length
-                    + response.scratch_used + 16)
+        capacity = datagram_space(response.index.length + transaction.upstream_from.length
+                                  + transaction.upstream_to.length + response.scratch_used + 16)
         space = self.transport.reserve(capacity)
         if space == NULL:
             return False
@@ -199,15 +200,15 @@ cdef class ResponseContext(BranchUser):
             self.server.end_silently(transaction)
             self.forget(transaction)
             return
-        if (transaction.request.at == NULL
-                or self.other.scan(transaction.request.at, transaction.request.length, &self.no_limits,
-                                   True) != SIP_SCAN_OK
-                or not self.other.parse_top_via()):
+        if transaction.request.at == NULL:
             return
         self.other.source = transaction.source
-        if self.server.reply(transaction, self.other, status,
-                             literal(b"Service Unavailable") if status == 500 else no_text(), no_text()):
-            self.forget(transaction)
+        if (self.other.scan(transaction.request.at, transaction.request.length, &self.no_limits, True) != SIP_SCAN_OK
+                or not self.other.parse_top_via()
+                or not self.server.reply(transaction, self.other, status,
+                                         literal(b"Service Unavailable") if status == 500 else no_text(), no_text())):
+            self.server.end_silently(transaction)
+        self.forget(transaction)
 
     cdef void cancel_all(self, Transaction *transaction, sip_text reason_line) noexcept:
         """The caller gives up: what is still waiting is cancelled; when nothing is, the 487 is ours (engine C5, C11)."""

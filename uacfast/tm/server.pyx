@@ -18,6 +18,7 @@ from uacfast.leaves.transaction_states cimport (
 from uacfast.sip.build cimport write_reply
 from uacfast.sip.message cimport no_text, text_of
 from uacfast.tm.table cimport Branch, FINAL_SENT, LOCAL, PROVISIONAL_SENT
+from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
     T4 = 5000    # ms, RFC 3261 table 4
@@ -76,7 +77,8 @@ cdef class ServerTransactions:
         server_line = text_of(<const char *>line, <uint32_t>len(line))
         if status > 100:
             to_tag = text_of(tag, self.to_tag(transaction, tag))
-        capacity = request.index.headers_end + reason.length + extra_lines.length + server_line.length + 512
+        capacity = datagram_space(
+            request.index.headers_end + reason.length + extra_lines.length + server_line.length + 512)
         space = self.transport.reserve(capacity)
         if space == NULL:
             return False
