@@ -66,6 +66,7 @@ cdef class Replacer(RouteListener):
         cdef NameReplacement *new = &request.new_from if which == REPLACE_FROM else &request.new_to
         cdef NameReplacement *other = &request.new_to if which == REPLACE_FROM else &request.new_from
         cdef NameReplacement before = new[0]
+        cdef sip_text parameters_before = request.record_route_parameters
         if has_line_end(display) or has_line_end(uri):
             return False
         if uri.length:
@@ -80,8 +81,9 @@ cdef class Replacer(RouteListener):
             new.display = display
         if new.has_uri and not other.has_uri and not before.has_uri:
             request.to_before_from = which == REPLACE_TO
-        if not self.write_name(request, address, new) or not self.compose_parameters(request):
+        if not self.compose_parameters(request) or not self.write_name(request, address, new):
             new[0] = before
+            request.record_route_parameters = parameters_before
             return False
         if new.has_uri and self.mode != RESTORE_NONE:
             if which == REPLACE_FROM:
@@ -96,19 +98,21 @@ cdef class Replacer(RouteListener):
         cdef const char *uri_end = address.uri.at + address.uri.length
         cdef const char *bracket = address.uri.at
         cdef bint brackets = address.brackets
-        cdef bint shows_display
         cdef text_writer out
-        cdef uint32_t capacity = uri.length + new.display.length + address.name_addr.length + 8
-        cdef char *space = message.scratch_reserve(capacity)
+        cdef uint32_t capacity
+        cdef char *space
+        if not new.has_display and (brackets or not needs_brackets(uri)):
+            return message.replace(address.uri, uri)
+        capacity = uri.length + new.display.length + address.name_addr.length - address.uri.length + 8
+        if new.has_display:
+            capacity -= address.display.length
+        space = message.scratch_reserve(capacity)
         if space == NULL:
             return False
         text_writer_start(&out, space, capacity)
         while brackets and bracket > address.name_addr.at and bracket[0] != c'<':
             bracket -= 1
-        shows_display = new.display.length != 0 if new.has_display else address.display.at != NULL
-        if not new.has_display:
-            text_put(&out, address.name_addr.at, <size_t>(bracket - address.name_addr.at))
-        elif shows_display:
+        if new.display.length:
             text_put_text(&out, new.display)
             if address.display.at != NULL and brackets:
                 # White space between display name and bracket stays as received.
@@ -116,7 +120,7 @@ cdef class Replacer(RouteListener):
                          <size_t>(bracket - address.display.at - address.display.length))
             else:
                 text_put(&out, b" ", 1)
-        if brackets or shows_display or needs_brackets(uri):
+        if brackets or new.display.length or needs_brackets(uri):
             text_put(&out, b"<", 1)
             text_put_text(&out, uri)
             if brackets:
@@ -137,8 +141,8 @@ cdef class Replacer(RouteListener):
         if self.mode == RESTORE_NONE or not (request.new_from.has_uri or request.new_to.has_uri):
             return True
         capacity = 64 + longer(request.from_.uri, request.new_from.uri) + longer(request.to.uri, request.new_to.uri)
-        capacity += longer(request.from_.display, request.new_from.display)
-        capacity += longer(request.to.display, request.new_to.display)
+        capacity += min(request.new_from.display.length, <uint32_t>DISPLAY_MAX)
+        capacity += min(request.new_to.display.length, <uint32_t>DISPLAY_MAX)
         capacity = capacity * 4 // 3 + <uint32_t>(2 * len(self.from_parameter) + 2 * len(self.to_parameter)) + 64
         space = request.scratch_reserve(capacity)
         if space == NULL:
