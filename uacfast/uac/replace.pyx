@@ -152,7 +152,7 @@ cdef class Replacer(RouteListener):
                 and self.put_parameter(request, REPLACE_FROM if request.to_before_from else REPLACE_TO, &out)):
             return False
         if self.seal_count:
-            self.put_seal(request, text_of(space, text_writer_length(&out)), &out)
+            self.put_seal(request, text_of(space + 1, text_writer_length(&out) - 1), &out)      # without the first ";"
         request.record_route_parameters = text_of(space, text_writer_length(&out))
         return not out.overflow
 
@@ -188,13 +188,19 @@ cdef class Replacer(RouteListener):
     # --- sealing -------------------------------------------------------------------------------------------------
 
     cdef uint64_t seal_of(self, int key, SipMessage message, sip_text from_tag, sip_text parameters) noexcept:
-        """Binds the parameters to this dialog: a Route from another one does not pass either."""
+        """Binds the stored values, in whatever order they stand, to this dialog: a Route from another one does not pass."""
         cdef siphash_state state
+        cdef bytes name
+        cdef sip_text value
         siphash_start(&state, &self.seals[key])
         siphash_add(&state, message.call_id.at, message.call_id.length)
         siphash_add(&state, b"\0", 1)
         siphash_add(&state, from_tag.at, from_tag.length)
-        siphash_add(&state, parameters.at, parameters.length)
+        for name in (self.from_parameter, self.to_parameter, self.from_display_parameter, self.to_display_parameter):
+            siphash_add(&state, b"\0", 1)
+            if sip_parameter_find_exact(parameters, text_of(<const char *>name, <uint32_t>len(name)), &value):
+                siphash_add(&state, b"=", 1)
+                siphash_add(&state, value.at, value.length)
         return siphash_end(&state)
 
     cdef void put_seal(self, SipMessage request, sip_text parameters, text_writer *out) noexcept:
@@ -205,24 +211,18 @@ cdef class Replacer(RouteListener):
         text_put_hex(out, seal, SEAL_LENGTH)
 
     cdef bint seal_is_good(self, SipMessage message, sip_text parameters) noexcept:
-        """Whether one of the keys made the seal over the parameters that stand between ftag and it."""
-        cdef sip_text tag, value, sealed
+        """Whether one of the keys made the seal over the stored values and the tag in ftag."""
+        cdef sip_text tag, value
         cdef int key
         cdef uint64_t seal
         cdef char digits[SEAL_LENGTH]
         cdef text_writer out
-        cdef const char *start
         if not sip_parameter_find_exact(parameters, literal(SEAL_PARAMETER), &value) or value.length != SEAL_LENGTH:
             return False
-        tag = no_text()
-        start = parameters.at
-        if sip_parameter_find(parameters, b"ftag", &tag):
-            start = tag.at + tag.length
-        sealed = text_of(start, <uint32_t>(value.at - 5 - start))     # 5: ";vsc="
-        if value.at - 5 < start:
-            return False
+        if not sip_parameter_find(parameters, b"ftag", &tag):
+            tag = no_text()
         for key in range(self.seal_count):
-            seal = self.seal_of(key, message, tag, sealed)
+            seal = self.seal_of(key, message, tag, parameters)
             text_writer_start(&out, digits, sizeof(digits))
             text_put_hex(&out, seal, SEAL_LENGTH)
             if memcmp(digits, value.at, SEAL_LENGTH) == 0:
