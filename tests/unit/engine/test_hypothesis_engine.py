@@ -307,10 +307,12 @@ class BadNetwork(RuleBasedStateMachine):
         if not answers:
             return
         ok = data.draw(st.sampled_from(answers))
+        invite = self.calls[ok.call_id]
         self.number += 1
         routes = "".join(f"Route: {value}\r\n" for value in reversed(ok.all("Record-Route")))
         self.send(request(method, uri="sip:bob@127.0.0.1:40002", call_id=ok.call_id, cseq=1 + self.number,
-                          branch=f"z9hG4bKd{self.number}", from_=ok.get("From"), to=ok.get("To"), headers=routes), CALLER)
+                          branch=f"z9hG4bKd{self.number}", headers=routes,
+                          from_=invite.get("From"), to=f"{invite.get('To')};tag={ok.to_tag}"), CALLER)
 
     @precondition(lambda self: self.arrived[CALLEE] or self.arrived[CALLEE_B])
     @rule(data=st.data(), status=st.sampled_from([100, 180, 183, 200, 202, 302, 401, 404, 486, 487, 500, 503, 603]))
