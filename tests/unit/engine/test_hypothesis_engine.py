@@ -32,7 +32,6 @@ alias = ["edge.example"]
 fr_timer = 3000
 fr_inv_timer = 8000
 max_inv_lifetime = 40000
-stray_replies = "forward"
 [[listen]]
 uri = "udp:127.0.0.1:5060"
 [[listen]]
@@ -58,6 +57,7 @@ replace_from = {{ display = "", uri = "{SHOWN}" }}
 replace_to = {{ display = "\\"$tn of $rd\\"", uri = "sip:$rU@carrier.example" }}
 relay = ["sip:127.0.0.1:40002", "sip:127.0.0.1:40003;lr"]
 """
+FORWARDING = CONFIG.replace("[tm]\n", '[tm]\nstray_replies = "forward"\n')
 END = 400_000       # ms, longer than every timer of two attempts one after the other
 
 
@@ -105,7 +105,7 @@ NOISE = st.lists(FRAGMENTS | st.binary(max_size=12), max_size=40).map(b"".join)
 @PROFILE
 @given(st.lists(NOISE | st.binary(max_size=300), min_size=1, max_size=20), st.sampled_from([CALLER, CALLEE, ("::1", 9), ("0.0.0.0", 0)]))
 def test_arbitrary_octets(datagrams, source):
-    proxy = MemoryProxy(CONFIG)
+    proxy = MemoryProxy(FORWARDING)
     for data in datagrams:
         feed(proxy, data, source)
     drain(proxy)
@@ -116,7 +116,7 @@ def test_arbitrary_octets(datagrams, source):
 
 def messages_of_a_call():
     """Every kind of message of a call as it comes to the proxy, with its source."""
-    proxy = MemoryProxy(CONFIG)
+    proxy = MemoryProxy(FORWARDING)
     from_ = f"Alice <{ORIGINAL}>;tag=ft1"
     found = []
 
@@ -179,7 +179,7 @@ def mutate(data, mutations):
 @given(st.lists(st.tuples(st.integers(0, len(TORTURE) - 1), st.lists(MUTATIONS, max_size=4), st.integers(0, 5000)),
                 min_size=1, max_size=12))
 def test_damaged_torture_messages(choices):
-    proxy = MemoryProxy(CONFIG)
+    proxy = MemoryProxy(FORWARDING)
     for index, mutations, pause in choices:
         data = mutate(TORTURE[index], mutations)
         sent = feed(proxy, data)
@@ -196,7 +196,7 @@ def test_damaged_torture_messages(choices):
                 min_size=1, max_size=25))
 def test_a_damaged_call(choices):
     """The messages of CALL in any order, with damage: branches and tags are those that the engine itself made."""
-    proxy = MemoryProxy(CONFIG)
+    proxy = MemoryProxy(FORWARDING)
     for index, mutations, pause in choices:
         data, source = CALL[index]
         feed(proxy, mutate(data, mutations), source)
@@ -210,7 +210,7 @@ def test_a_damaged_call(choices):
 @given(st.lists(st.tuples(st.integers(0, len(CALL) - 1), st.lists(MUTATIONS, min_size=1, max_size=2)), max_size=10),
        st.data())
 def test_spliced_messages(choices, data):
-    proxy = MemoryProxy(CONFIG)
+    proxy = MemoryProxy(FORWARDING)
     for index, mutations in choices:
         first, source = CALL[index]
         second = data.draw(st.sampled_from(TORTURE))
@@ -223,7 +223,7 @@ def test_spliced_messages(choices, data):
 @pytest.mark.parametrize("index", range(len(CALL)))
 def test_every_octet_damaged_once(index):
     """Each octet of each message set to NUL, a quote, a bracket, a line end; and the message cut there."""
-    proxy = MemoryProxy(CONFIG)
+    proxy = MemoryProxy(FORWARDING)
     data, source = CALL[index]
     for earlier, from_ in CALL[:index]:
         feed(proxy, earlier, from_)

@@ -25,7 +25,7 @@ def evaluated(template, values=FULL, method="INVITE", source=CALLER):
     ("$tu", "sip:bob@example.org"), ("$tU", "bob"), ("$td", "example.org"), ("$tn", "Bob"),
     ("$rm", "INVITE"), ("$ci", "the-call"), ("$si", "127.0.0.1"), ("$sp", "40001"), ("$ua", "Phone/1.0"),
     ("$Ri", "127.0.0.1"), ("$Rp", "5060"), ("$hdr(X-Y)", "z w"), ("$hdr(x-y)", "z w"), ("$hdr(Call-ID)", "the-call"),
-    ("$(hdr(X-Y))", "z w"),
+    ("$(hdr(X-Y))", "z w"), ("$hdr(i)", "the-call"),
 ])
 def test_variable(variable, value):
     assert evaluated(variable) == value
@@ -34,6 +34,13 @@ def test_variable(variable, value):
 def test_every_variable_is_tested():
     names = {mark.args[1][number][0] for mark in test_variable.pytestmark for number in range(len(mark.args[1]))}
     assert {f"${name}" for name in VARIABLES} <= names
+
+
+@pytest.mark.parametrize("received", ["Subject", "s", "SUBJECT", "S"])
+@pytest.mark.parametrize("named", ["Subject", "subject", "s"])
+def test_a_header_by_its_long_or_compact_name(received, named):
+    """Engine specification M2: they are the same header."""
+    assert evaluated(f"$hdr({named})", {"headers": f"{received}: hello\r\n"}) == "hello"
 
 
 @pytest.mark.parametrize("variable", ["$rU", "$rp", "$fn", "$tU", "$tn", "$ua", "$hdr(X-None)"])
