@@ -16,7 +16,7 @@ from uacfast.leaves.transaction_states cimport (
     transaction_states_step, transaction_step,
 )
 from uacfast.sip.build cimport write_ack, write_cancel
-from uacfast.sip.message cimport no_text
+from uacfast.sip.message cimport no_text, text_of
 from uacfast.tm.table cimport (
     CANCELLED, CANCEL_NONE, CANCEL_SENT, CANCEL_WANTED, GOT_PROVISIONAL, LOCAL, LOCALLY_MADE, TIMER_CANCEL,
 )
@@ -102,7 +102,7 @@ cdef class ClientTransactions:
                 branch.interval = self.settings.retr_timer2
                 branch.retransmit_at = now + branch.interval
             if branch.cancel_state == CANCEL_WANTED:
-                self.send_cancel(branch, no_text())
+                self.send_cancel(branch, text_of(branch.response.at, branch.response.length))
         elif branch.final == 0 or event == EVENT_2XX:
             branch.final = <unsigned short>status
         if step.actions & ACTION_SEND_ACK:
@@ -176,6 +176,9 @@ cdef class ClientTransactions:
         if branch.machine != CLIENT_INVITE or branch.cancel_state == CANCEL_SENT:
             return
         if branch.state == STATE_CALLING or branch.state == STATE_ABANDONED and not branch.flags & GOT_PROVISIONAL:
+            if branch.cancel_state == CANCEL_NONE and reason_line.length:
+                # Kept where the final response will be, of which there is none yet.
+                self.table.fill(&branch.response, reason_line.at, reason_line.length)
             branch.cancel_state = CANCEL_WANTED
         elif branch.state == STATE_PROCEEDING or branch.state == STATE_ABANDONED:
             self.send_cancel(branch, reason_line)

@@ -54,11 +54,17 @@ def test_c2_a_silent_branch_is_cancelled_when_it_speaks(proxy):
 
 def test_c3_what_a_cancel_looks_like():
     proxy = MemoryProxy(route(REPLACED + RELAY))
-    invite = request(headers="Require: 100rel\r\nRecord-Route: <sip:192.0.2.9;lr>\r\nContact: <sip:a@b>\r\n", body=b"v=0\r\n")
+    invite = request(
+        headers="Require: 100rel\r\nRecord-Route: <sip:192.0.2.9;lr>\r\nContact: <sip:a@b>\r\n", body=b"v=0\r\n"
+    )
     relayed = proxy.start(invite)
     proxy.answer(relayed, 180)
-    proxy.receive(cancel(request(headers="X: y\r\n", branch=relayed.vias[1].partition("branch=")[2], call_id=relayed.call_id),
-                         b'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n'))
+    proxy.receive(
+        cancel(
+            request(headers="X: y\r\n", branch=relayed.vias[1].partition("branch=")[2], call_id=relayed.call_id),
+            b'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n',
+        )
+    )
     cancelled = proxy.one(CALLEE)
     assert cancelled.start_line == "CANCEL sip:bob@example.com SIP/2.0"
     assert [name for name, _ in cancelled.headers] == [
@@ -69,6 +75,17 @@ def test_c3_what_a_cancel_looks_like():
     assert cancelled.get("CSeq") == "1 CANCEL"
     assert cancelled.get("Reason") == 'SIP;cause=200;text="Call completed elsewhere"'
     assert (cancelled.get("Content-Length"), cancelled.body) == ("0", b"")
+
+
+def test_c3_the_reason_waits_with_the_cancel(proxy):
+    invite = request()
+    relayed = proxy.start(invite)
+    proxy.receive(cancel(invite, b"Reason: Q.850;cause=16\r\n"))
+    assert proxy.take(CALLEE) == []
+    proxy.answer(relayed, 180)
+    assert proxy.one(CALLEE).get("Reason") == "Q.850;cause=16"
+    proxy.answer(relayed, 487)
+    proxy.assert_empty()
 
 
 def test_c3_routes_stand_in_the_cancel_too():
@@ -248,7 +265,7 @@ def test_the_cancel_shows_what_the_invite_showed():
     assert proxy.one(CALLER).get("From") == "Alice <sip:alice@example.com>;tag=ft1"
 
 
-# --- ACK ---------------------------------------------------------------------------------------------------------------
+# --- ACK ------------------------------------------------------------------------------------------------------------
 
 def test_a1_the_ack_to_a_refusal():
     proxy = MemoryProxy(route(REPLACED + RELAY))
@@ -296,10 +313,17 @@ def test_a5_each_copy_of_a_2xx_is_forwarded(proxy):
 
 @pytest.mark.parametrize("change", [b"Max-Forwards: 0\r\n", b"Max-Forwards: x\r\n"])
 def test_an_ack_is_never_answered(proxy, change):
-    for octets in (request("ACK"), request("ACK", to="<sip:b@b>;tag=1"),
-                   request("ACK", to="<sip:b@b>;tag=1", headers="Route: <sip:127.0.0.1:5060;lr>\r\n", uri="sip:x@127.0.0.1:0")):
-        for changed in (octets, octets.replace(b"Max-Forwards: 70\r\n", change), octets.replace(b"CSeq: 1 ACK", b"CSeq: 1 BYE"),
-                        octets.replace(b"From", b"Fro")):
+    for octets in (
+        request("ACK"),
+        request("ACK", to="<sip:b@b>;tag=1"),
+        request("ACK", to="<sip:b@b>;tag=1", headers="Route: <sip:127.0.0.1:5060;lr>\r\n", uri="sip:x@127.0.0.1:0"),
+    ):
+        for changed in (
+            octets,
+            octets.replace(b"Max-Forwards: 70\r\n", change),
+            octets.replace(b"CSeq: 1 ACK", b"CSeq: 1 BYE"),
+            octets.replace(b"From", b"Fro"),
+        ):
             proxy.receive(changed)
     assert proxy.take() == []
     assert proxy.counter("dropped_stray_ack") + proxy.counter("dropped_bad_ack") == 12
