@@ -56,7 +56,9 @@ def reply(message: Message, status: int, reason: str = "Reason", *, tag: str = "
 class MemoryProxy:
     """An assembled engine without sockets. What it sends waits in `sent` until it is taken, to whom it may be."""
 
-    def __init__(self, config: str | None = None, *, resolver: object = None, key: bytes = b"k" * 16, now: int = 1_000_000):
+    def __init__(
+        self, config: str | None = None, *, resolver: object = None, key: bytes = b"k" * 16, now: int = 1_000_000
+    ):
         self.config = parse(config or route())
         self.engine = AssembledEngine(self.config, capture=True, now=now, siphash_key=key, resolver=resolver)
         for index, listen in enumerate(self.config.listen):
@@ -125,7 +127,11 @@ class MemoryProxy:
         """After enough time nothing is left in memory."""
         self.advance_fast(after)
         statistics = self.engine.statistics()
-        assert (statistics["transactions"], statistics["active_transactions"], statistics["transaction_octets"]) == (0, 0, 0)
+        assert (statistics["transactions"], statistics["active_transactions"], statistics["transaction_octets"]) == (
+            0,
+            0,
+            0,
+        )
 
     def advance_fast(self, milliseconds: int) -> None:
         """Let much time pass at once; what is sent meanwhile is collected with the last time."""
@@ -163,9 +169,16 @@ class Dialog:
         lines = routes if routes is not None else "".join(
             f"Route: {value}\r\n" for value in self.received.all("Record-Route"))
         tag = parameters_of(self.ok.get("To"))["tag"]
-        return request(method, uri=f"sip:alice@{CALLER[0]}:{CALLER[1]}", source=CALLEE, call_id=self.sent.call_id, cseq=77,
-                       from_=from_ or f"{self.received.get('To')};tag={tag}", to=to or self.received.get("From"),
-                       headers=lines + headers)
+        return request(
+            method,
+            uri=f"sip:alice@{CALLER[0]}:{CALLER[1]}",
+            source=CALLEE,
+            call_id=self.sent.call_id,
+            cseq=77,
+            from_=from_ or f"{self.received.get('To')};tag={tag}",
+            to=to or self.received.get("From"),
+            headers=lines + headers,
+        )
 
     def stored(self, name: str) -> str | None:
         """A parameter of the Record-Route value that the callee got."""

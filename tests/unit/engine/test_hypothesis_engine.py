@@ -1,7 +1,7 @@
 """The whole engine under arbitrary, broken and badly timed input: octets in, octets out, the virtual clock between.
 
-What must hold whatever comes: no crash; in the end nothing is left in memory; nothing goes to port 0 or to a group address;
-no response and no ACK is answered; From stays hidden from the callee and unchanged for the caller.
+What must hold whatever comes: no crash; in the end nothing is left in memory; nothing goes to port 0 or to a group
+address; no response and no ACK is answered; From stays hidden from the callee and unchanged for the caller.
 """
 import ipaddress
 import os
@@ -79,7 +79,11 @@ def drain(proxy):
         proxy.advance_fast(END // 4)
         check_sent(proxy)
     statistics = proxy.engine.statistics()
-    assert (statistics["transactions"], statistics["active_transactions"], statistics["transaction_octets"]) == (0, 0, 0)
+    assert (statistics["transactions"], statistics["active_transactions"], statistics["transaction_octets"]) == (
+        0,
+        0,
+        0,
+    )
 
 
 def feed(proxy, data, source=CALLER, socket=0):
@@ -90,20 +94,60 @@ def feed(proxy, data, source=CALLER, socket=0):
     return check_sent(proxy)
 
 
-# --- arbitrary octets --------------------------------------------------------------------------------------------------
+# --- arbitrary octets -----------------------------------------------------------------------------------------------
 
-FRAGMENTS = st.sampled_from([
-    b"INVITE ", b"ACK ", b"CANCEL ", b"BYE ", b"OPTIONS ", b"sip:bob@example.com", b"sip:127.0.0.1", b" SIP/2.0", b"SIP/2.0 ",
-    b"200 OK", b"180 Ringing", b"\r\n", b"\r\n\r\n", b"\n", b"Via: SIP/2.0/UDP 127.0.0.1:40001;branch=z9hG4bKx",
-    b"v: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK1.", b"From: <sip:a@b>;tag=1", b"To: <sip:b@c>", b"t:<sip:b@c>;tag=2",
-    b"Call-ID: 1", b"CSeq: 1 INVITE", b"CSeq: 4294967296 ACK", b"Max-Forwards: 1", b"Max-Forwards: 0", b"Content-Length: 0",
-    b"l: 99", b"Route: <sip:127.0.0.1:5060;lr>", b"Route: <sip:127.0.0.1;lr;r2=on;ftag=1;vsf=AAAA>, <sip:127.0.0.1:5070;lr>",
-    b"Record-Route: <sip:127.0.0.1;lr;vsf=AAAA>", b",", b";", b"\"", b"<", b">", b"\\", b"\0", b" ", b"\t", b"\xff", b"%00"])
+FRAGMENTS = st.sampled_from(
+    [
+        b"INVITE ",
+        b"ACK ",
+        b"CANCEL ",
+        b"BYE ",
+        b"OPTIONS ",
+        b"sip:bob@example.com",
+        b"sip:127.0.0.1",
+        b" SIP/2.0",
+        b"SIP/2.0 ",
+        b"200 OK",
+        b"180 Ringing",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"\n",
+        b"Via: SIP/2.0/UDP 127.0.0.1:40001;branch=z9hG4bKx",
+        b"v: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK1.",
+        b"From: <sip:a@b>;tag=1",
+        b"To: <sip:b@c>",
+        b"t:<sip:b@c>;tag=2",
+        b"Call-ID: 1",
+        b"CSeq: 1 INVITE",
+        b"CSeq: 4294967296 ACK",
+        b"Max-Forwards: 1",
+        b"Max-Forwards: 0",
+        b"Content-Length: 0",
+        b"l: 99",
+        b"Route: <sip:127.0.0.1:5060;lr>",
+        b"Route: <sip:127.0.0.1;lr;r2=on;ftag=1;vsf=AAAA>, <sip:127.0.0.1:5070;lr>",
+        b"Record-Route: <sip:127.0.0.1;lr;vsf=AAAA>",
+        b",",
+        b";",
+        b'"',
+        b"<",
+        b">",
+        b"\\",
+        b"\0",
+        b" ",
+        b"\t",
+        b"\xff",
+        b"%00",
+    ]
+)
 NOISE = st.lists(FRAGMENTS | st.binary(max_size=12), max_size=40).map(b"".join)
 
 
 @PROFILE
-@given(st.lists(NOISE | st.binary(max_size=300), min_size=1, max_size=20), st.sampled_from([CALLER, CALLEE, ("::1", 9), ("0.0.0.0", 0)]))
+@given(
+    st.lists(NOISE | st.binary(max_size=300), min_size=1, max_size=20),
+    st.sampled_from([CALLER, CALLEE, ("::1", 9), ("0.0.0.0", 0)]),
+)
 def test_arbitrary_octets(datagrams, source):
     proxy = MemoryProxy(FORWARDING)
     for data in datagrams:
@@ -112,7 +156,7 @@ def test_arbitrary_octets(datagrams, source):
     proxy.close()
 
 
-# --- valid messages, damaged -------------------------------------------------------------------------------------------
+# --- valid messages, damaged ----------------------------------------------------------------------------------------
 
 def messages_of_a_call():
     """Every kind of message of a call as it comes to the proxy, with its source."""
@@ -234,7 +278,7 @@ def test_every_octet_damaged_once(index):
     proxy.close()
 
 
-# --- calls with loss, duplication, reordering ----------------------------------------------------------------------------
+# --- calls with loss, duplication, reordering -----------------------------------------------------------------------
 
 class BadNetwork(RuleBasedStateMachine):
     """Callers and callees that behave, a network between them and the proxy that does not."""
@@ -267,7 +311,9 @@ class BadNetwork(RuleBasedStateMachine):
             if invite is None:
                 continue
             if where == CALLER and not message.is_request:
-                assert shown(message.get("From")) == shown(invite.get("From")), "the caller sees another From than its own"
+                assert shown(message.get("From")) == shown(invite.get("From")), (
+                    "the caller sees another From than its own"
+                )
                 assert shown(message.get("To")) == shown(invite.get("To")), "the caller sees another To than its own"
             elif where == CALLER:
                 assert uri_of(message.get("To")) == uri_of(invite.get("From"))
@@ -303,7 +349,11 @@ class BadNetwork(RuleBasedStateMachine):
     @precondition(lambda self: any(message.status // 100 == 2 for message in self.arrived[CALLER]))
     @rule(data=st.data(), method=st.sampled_from(["ACK", "BYE", "INVITE", "INFO"]))
     def caller_in_dialog(self, data, method):
-        answers = [m for m in self.arrived[CALLER] if m.status // 100 == 2 and m.has("Record-Route") and m.call_id in self.calls]
+        answers = [
+            m
+            for m in self.arrived[CALLER]
+            if m.status // 100 == 2 and m.has("Record-Route") and m.call_id in self.calls
+        ]
         if not answers:
             return
         ok = data.draw(st.sampled_from(answers))
@@ -332,9 +382,20 @@ class BadNetwork(RuleBasedStateMachine):
         self.number += 1
         routes = "".join(f"Route: {value}\r\n" for value in relayed.all("Record-Route"))
         to = relayed.get("To")
-        self.send(request(method, uri="sip:alice@127.0.0.1:40001", source=CALLEE, call_id=relayed.call_id, cseq=self.number,
-                          branch=f"z9hG4bKu{self.number}", to=relayed.get("From"), headers=routes,
-                          from_=to if "tag" in parameters_of(to) else f"{to};tag=t40002"), CALLEE)
+        self.send(
+            request(
+                method,
+                uri="sip:alice@127.0.0.1:40001",
+                source=CALLEE,
+                call_id=relayed.call_id,
+                cseq=self.number,
+                branch=f"z9hG4bKu{self.number}",
+                to=relayed.get("From"),
+                headers=routes,
+                from_=to if "tag" in parameters_of(to) else f"{to};tag=t40002",
+            ),
+            CALLEE,
+        )
 
     @precondition(lambda self: any(m.is_request for m in self.arrived[CALLER]))
     @rule(data=st.data(), status=st.sampled_from([180, 200, 481, 500]))

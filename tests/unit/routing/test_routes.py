@@ -1,7 +1,7 @@
 """[[route]]: conditions, order, actions; a reload (engine specification §8, design §5)."""
 import pytest
-
 from kit.memory import CALLEE, CALLEE_B, CALLER, FORK, RELAY, SERIAL, Dialog, MemoryProxy, request, route
+
 from uacfast.config import parse
 
 
@@ -73,7 +73,9 @@ def test_no_route_at_all():
     assert (final.status, bool(final.to_tag)) == (404, True)
 
 
-@pytest.mark.parametrize(("reason", "line"), [("", "SIP/2.0 480 Temporarily Unavailable"), ("Not now", "SIP/2.0 480 Not now")])
+@pytest.mark.parametrize(
+    ("reason", "line"), [("", "SIP/2.0 480 Temporarily Unavailable"), ("Not now", "SIP/2.0 480 Not now")]
+)
 def test_reply(reason, line):
     proxy = MemoryProxy(route(f'reply = {{ code = 480, reason = "{reason}" }}\n'))
     proxy.receive(request("MESSAGE"))
@@ -133,8 +135,14 @@ def test_fork_and_serial():
         assert len([message for message in proxy.sent if message.is_request]) == first
 
 
-@pytest.mark.parametrize("octets", [request("OPTIONS", uri="sip:127.0.0.1:5060"), request("OPTIONS", uri="sip:127.0.0.1"),
-                                    request("OPTIONS", uri="sip:127.0.0.1", max_forwards="0")])
+@pytest.mark.parametrize(
+    "octets",
+    [
+        request("OPTIONS", uri="sip:127.0.0.1:5060"),
+        request("OPTIONS", uri="sip:127.0.0.1"),
+        request("OPTIONS", uri="sip:127.0.0.1", max_forwards="0"),
+    ],
+)
 def test_options_for_us_is_answered(octets):
     proxy = MemoryProxy()
     proxy.receive(octets)
@@ -149,7 +157,7 @@ def test_requests_in_a_dialog_need_no_route():
     assert proxy.methods() == ["BYE"]
 
 
-# --- reload --------------------------------------------------------------------------------------------------------------
+# --- reload ---------------------------------------------------------------------------------------------------------
 
 def test_a_reload_counts_for_what_comes_next():
     proxy = MemoryProxy(route('method = ["INVITE"]\n' + RELAY, tm="fr_timer = 1000\n"))

@@ -2,7 +2,6 @@
 import json
 
 import pytest
-
 from kit.memory import CALLEE, CALLER, RELAY, MemoryProxy, request, route
 from uacfast.routing.template import VARIABLES, Template
 
@@ -19,14 +18,35 @@ def evaluated(template, values=FULL, method="INVITE", source=CALLER):
     return sent.raw_value("From").partition("[")[2].rpartition("]")[0]
 
 
-@pytest.mark.parametrize(("variable", "value"), [
-    ("$ru", "sip:+49123@carrier.example:5070;user=phone"), ("$rU", "+49123"), ("$rd", "carrier.example"), ("$rp", "5070"),
-    ("$fu", "sip:alice@example.com:5062"), ("$fU", "alice"), ("$fd", "example.com"), ("$fn", '"Alice A"'),
-    ("$tu", "sip:bob@example.org"), ("$tU", "bob"), ("$td", "example.org"), ("$tn", "Bob"),
-    ("$rm", "INVITE"), ("$ci", "the-call"), ("$si", "127.0.0.1"), ("$sp", "40001"), ("$ua", "Phone/1.0"),
-    ("$Ri", "127.0.0.1"), ("$Rp", "5060"), ("$hdr(X-Y)", "z w"), ("$hdr(x-y)", "z w"), ("$hdr(Call-ID)", "the-call"),
-    ("$(hdr(X-Y))", "z w"), ("$hdr(i)", "the-call"),
-])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("$ru", "sip:+49123@carrier.example:5070;user=phone"),
+        ("$rU", "+49123"),
+        ("$rd", "carrier.example"),
+        ("$rp", "5070"),
+        ("$fu", "sip:alice@example.com:5062"),
+        ("$fU", "alice"),
+        ("$fd", "example.com"),
+        ("$fn", '"Alice A"'),
+        ("$tu", "sip:bob@example.org"),
+        ("$tU", "bob"),
+        ("$td", "example.org"),
+        ("$tn", "Bob"),
+        ("$rm", "INVITE"),
+        ("$ci", "the-call"),
+        ("$si", "127.0.0.1"),
+        ("$sp", "40001"),
+        ("$ua", "Phone/1.0"),
+        ("$Ri", "127.0.0.1"),
+        ("$Rp", "5060"),
+        ("$hdr(X-Y)", "z w"),
+        ("$hdr(x-y)", "z w"),
+        ("$hdr(Call-ID)", "the-call"),
+        ("$(hdr(X-Y))", "z w"),
+        ("$hdr(i)", "the-call"),
+    ],
+)
 def test_variable(variable, value):
     assert evaluated(variable) == value
 
@@ -63,7 +83,9 @@ def test_text_round_variables(text, value):
     assert evaluated(text) == value
 
 
-@pytest.mark.parametrize("text", ["$xx", "$", "a$ b", "$(xx)", "$(rUx)", "$r", "$1", "$hdr()", "$(", "$hdr(", "$$$", "$RU"])
+@pytest.mark.parametrize(
+    "text", ["$xx", "$", "a$ b", "$(xx)", "$(rUx)", "$r", "$1", "$hdr()", "$(", "$hdr(", "$$$", "$RU"]
+)
 def test_what_is_no_variable_is_refused_with_a_sentence(text):
     with pytest.raises(ValueError, match=r"pseudo-variable.*(know|\$\$)"):
         Template(text)

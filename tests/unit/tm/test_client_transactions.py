@@ -194,7 +194,7 @@ def test_timer_d_answers_copies_of_a_refusal_with_ack(proxy):
 
 
 def test_timer_m_passes_each_2xx_up(proxy):
-    """RFC 6026 §7.2: Accepted lasts 64*T1; every 2xx in it is forwarded, a refusal is not, and neither is acknowledged."""
+    """RFC 6026 §7.2: Accepted lasts 64*T1; every 2xx in it is forwarded, a refusal is not; neither gets an ACK."""
     relayed = proxy.start()
     proxy.answer(relayed, 200)
     assert proxy.statuses() == [200]

@@ -1,4 +1,5 @@
-"""Several targets: which responses go upstream (RFC 3261 §16.7; engine specification §9), parallel and one after the other."""
+"""Several targets, at once or in turn: which responses go upstream (RFC 3261 §16.7; engine specification §9)."""
+
 import pytest
 from kit.memory import CALLEE, CALLEE_B, CALLEE_C, CALLER, FORK, SERIAL, MemoryProxy, request, route
 

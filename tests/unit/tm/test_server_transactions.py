@@ -159,7 +159,12 @@ def test_a_copy_in_proceeding_gets_the_provisional_again(proxy):
 
 def test_no_further_final_goes_upstream(proxy):
     """F10, §17.2.2: one final response to a request, except further 2xx to an INVITE."""
-    for method, answers in (("INVITE", (486, 480)), ("MESSAGE", (200, 200)), ("MESSAGE", (404, 200)), ("INVITE", (486, 486))):
+    for method, answers in (
+        ("INVITE", (486, 480)),
+        ("MESSAGE", (200, 200)),
+        ("MESSAGE", (404, 200)),
+        ("INVITE", (486, 486)),
+    ):
         relayed = proxy.start(request(method))
         for status in answers:
             proxy.answer(relayed, status)

@@ -1,10 +1,10 @@
-"""Next hops that cannot be reached, and names that take time: RFC 3261 §16.9, RFC 3263 §4.3, engine specification T9."""
+"""Next hops out of reach, and names that take time: RFC 3261 §16.9, RFC 3263 §4.3, engine specification T9."""
+
 import asyncio
 import errno
 from types import SimpleNamespace
 
 import pytest
-
 from kit.memory import CALLEE, CALLEE_B, CALLEE_C, CALLER, FORK, SERIAL, MemoryProxy, request, route
 from uacfast.testing.transport import refuse_send, unreachable
 
@@ -162,7 +162,7 @@ def test_a_target_that_cannot_be_tried(relay):
     assert proxy.methods() == ["INVITE"]
 
 
-# --- names -------------------------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------------------------
 
 def test_a_known_name_is_used_at_once():
     resolver = SlowResolver()

@@ -3,7 +3,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from kit.memory import CALLEE, CALLER, FORK, RELAY, SERIAL, Dialog, MemoryProxy, reply, request, route
 from kit.message import Message, display_of, name_addr_of, uri_of
 
@@ -35,7 +34,7 @@ def dialog():
     return Dialog(MemoryProxy(route(BOTH + RELAY)), request(**INVITE))
 
 
-# --- the vectors -----------------------------------------------------------------------------------------------------------
+# --- the vectors ----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector["id"] for vector in VECTORS])
 @pytest.mark.parametrize("brackets", [True, False])
@@ -72,7 +71,7 @@ def test_vector(vector, brackets):
     proxy.assert_empty()
 
 
-# --- §1.9 what each leg shows -----------------------------------------------------------------------------------------------
+# --- §1.9 what each leg shows ---------------------------------------------------------------------------------------
 
 def test_the_request_and_its_replies(dialog):
     assert (dialog.received.get("From"), dialog.received.get("To")) == (
@@ -191,7 +190,9 @@ def test_a_reply_with_changed_names_and_spaces_is_restored():
     assert answer.get("From") == '"Alice \\"A\\""   <sip:alice@example.com >;tag=ft1;x=y'
 
 
-@pytest.mark.parametrize("line", ["From: {} ;tag=ft1", "f:{};tag=ft1", "From:\r\n {};tag=ft1", "FROM \t: {}\r\n\t;tag=ft1"])
+@pytest.mark.parametrize(
+    "line", ["From: {} ;tag=ft1", "f:{};tag=ft1", "From:\r\n {};tag=ft1", "FROM \t: {}\r\n\t;tag=ft1"]
+)
 def test_spelling_of_the_header_stays(line):
     proxy = MemoryProxy(route(BOTH + RELAY))
     octets = request(**INVITE).replace(f"From: {ALICE};tag=ft1".encode(), line.format(ALICE).encode())
@@ -199,15 +200,19 @@ def test_spelling_of_the_header_stays(line):
     assert line.format(f'"Alice A" <{ANON}>') + "\r\n" in relayed.text
 
 
-# --- display names -----------------------------------------------------------------------------------------------------------
+# --- display names --------------------------------------------------------------------------------------------------
 
 def display_config(display, **more):
-    return route(f'replace_from = {{ display = {toml(display)}, uri = "{ANON}" }}\nrecord_route = true\n' + RELAY, **more)
+    return route(
+        f'replace_from = {{ display = {toml(display)}, uri = "{ANON}" }}\nrecord_route = true\n' + RELAY, **more
+    )
 
 
-@pytest.mark.parametrize(("display", "shown"), [("", ""), ("Anonymous", "Anonymous"), ('"A, B"', '"A, B"'), ("Jörg", "Jörg")])
+@pytest.mark.parametrize(
+    ("display", "shown"), [("", ""), ("Anonymous", "Anonymous"), ('"A, B"', '"A, B"'), ("Jörg", "Jörg")]
+)
 def test_the_display_name_follows_the_uri(display, shown):
-    """Engine specification U4: the original name does not show on the callee's side, nor the new one on the caller's."""
+    """Engine specification U4: neither side sees the name that the other side shows."""
     dialog = Dialog(MemoryProxy(display_config(display)), request(**INVITE))
     assert display_of(dialog.received.raw.decode().split("From:")[1].split("\r\n")[0]) == shown
     for method in ("ACK", "BYE"):
@@ -244,7 +249,7 @@ def test_a_broken_display_parameter_shows_no_name(value):
     assert (sent.from_uri, display_of(sent.get("From"))) == (ANON, "")
 
 
-# --- after a restart -----------------------------------------------------------------------------------------------------------
+# --- after a restart ------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("uac", ["", 'restore_passwd = "secret"', 'restore_seal = ["one"]'])
 def test_a_dialog_goes_on_in_a_new_engine(uac):
@@ -294,7 +299,7 @@ def test_stray_replies(mode, with_record_route, passes):
     assert proxy.counter("dropped_stray_response") == (0 if passes else 1)
 
 
-# --- modes and reload ------------------------------------------------------------------------------------------------------------
+# --- modes and reload -----------------------------------------------------------------------------------------------
 
 def test_mode_none():
     """uac-semantics §2: the reply carries the replaced values, nothing is stored."""

@@ -20,7 +20,7 @@ def sent_from(received, display, uri, **parameters):
     return Message.parse(replacement.write()).raw_value("From")[1:]
 
 
-# --- §1.10 formatting ----------------------------------------------------------------------------------------------------
+# --- §1.10 formatting -----------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("received", "display", "uri", "expected"), [
     ('"A" <sip:a@x>;tag=1', "", "sip:r@y", "<sip:r@y>;tag=1"),
@@ -78,7 +78,7 @@ def test_a_line_end_in_a_new_value_is_refused(text):
         assert replacement.parameters == b""
 
 
-# --- §1.10 situations ------------------------------------------------------------------------------------------------------
+# --- §1.10 situations -----------------------------------------------------------------------------------------------
 
 def test_display_only_stores_nothing_and_restores_nothing():
     for display in (b"", b"B"):
@@ -131,7 +131,9 @@ def test_after_restoring_a_header_its_uri_is_not_replaced_again_in_auto():
     assert not replacement.replace_from(None, URI)
 
 
-@pytest.mark.parametrize(("mode", "stores", "restores"), [("none", False, False), ("manual", True, True), ("auto", True, True)])
+@pytest.mark.parametrize(
+    ("mode", "stores", "restores"), [("none", False, False), ("manual", True, True), ("auto", True, True)]
+)
 def test_what_each_mode_stores(mode, stores, restores):
     """uac-semantics §2."""
     replacement = Replacement(message(), restore_mode=mode)
@@ -163,7 +165,7 @@ def test_own_parameter_names():
     assert [part.partition(b"=")[0] for part in replacement.parameters.split(b";")[1:]] == [b"ff", b"tt"]
 
 
-# --- §1.3 limits -----------------------------------------------------------------------------------------------------------
+# --- §1.3 limits ----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("longer", ["original", "replacement"])
 def test_up_to_1024_octets_are_replaced(longer):
@@ -197,7 +199,7 @@ def test_a_refused_second_call_keeps_the_first():
     assert Message.parse(replacement.write()).get("From") == '"A" <sip:r@y>;tag=1'
 
 
-# --- §1.6, §1.12 in-dialog requests ----------------------------------------------------------------------------------------
+# --- §1.6, §1.12 in-dialog requests ---------------------------------------------------------------------------------
 
 VSF = b"vsf=c2VjcmV2dWhGU25jfHF+cXUpPmNgBAQYGgE-"
 VST = b"vst=c2VjcmR6Y0pqSmN2d2FnMSh0bAI-"
@@ -225,31 +227,55 @@ def test_the_stored_values_are_those_of_the_catalogue():
     assert replacement.parameters == b";" + VSF + b";" + VST
 
 
-@pytest.mark.parametrize(("from_uri", "parameters", "expected"), [
-    (ALICE, NORMAL, (ANON, CAROL)),
-    ("sip:al@example.com", NORMAL, ("sip:al@example.com", CAROL)),
-    ("sip:" + "long" * 20 + "@example.com", NORMAL, ("sip:" + "long" * 20 + "@example.com", CAROL)),
-    ("sip:bobby@example.com", NORMAL, ("sip:bobby@example.com", CAROL)),     # [R]: not the garbage of the reference
-    (ALICE, NORMAL.replace(b"ftag=ft1;", b""), (ANON, CAROL)),
-    (ALICE, NORMAL.replace(VSF + b";", b""), (ALICE, CAROL)),
-    (ALICE, NORMAL.replace(VSF, b"vsf="), (ALICE, CAROL)),
-    (ALICE, NORMAL.replace(VSF, b"vsf"), (ALICE, CAROL)),
-    (ALICE, NORMAL.replace(b"vsf", b"VSF"), (ALICE, CAROL)),
-    (ALICE, NORMAL.replace(b"GgE-", b"GgE="), (ALICE, CAROL)),
-    (ALICE, NORMAL.replace(b"GgE-", b"GgE"), (ANON, CAROL)),
-    (ALICE, NORMAL.replace(VSF, VSF[:20]), (ALICE, CAROL)),
-    (ALICE, NORMAL.replace(VSF, b"vsf=--------"), (ALICE, CAROL)),
-    (ALICE, NORMAL.replace(VSF, b'vsf="' + VSF[4:] + b'"'), (ANON, CAROL)),
-    (ALICE, NORMAL.replace(VSF, b"vsf='" + VSF[4:] + b"'"), (ANON, CAROL)),
-    (ALICE, b";".join((VST, b"lr=on", VSF, b"ftag=ft1")), (ANON, CAROL)),
-    (ALICE, NORMAL + b";vsf=AAAA", (ANON, CAROL)),                           # the first one counts
-    (ALICE, b"vsf=AAAA;" + NORMAL, (ALICE, CAROL)),
-    (ALICE, NORMAL.replace(VST, b"vst=????"), (ANON, BOB)),
-    (ALICE, b"lr;ftag=ft1", (ALICE, BOB)),
-    (ALICE, b"", (ALICE, BOB)),
-], ids=["normal", "shortened", "longer", "other text", "no ftag", "removed", "empty", "no =", "upper case", "= padded",
-        "padding stripped", "truncated", "all dashes", "quoted", "single quotes", "re-ordered", "twice", "twice, first bad",
-        "the other one bad", "both missing", "no parameters"])
+@pytest.mark.parametrize(
+    ("from_uri", "parameters", "expected"),
+    [
+        (ALICE, NORMAL, (ANON, CAROL)),
+        ("sip:al@example.com", NORMAL, ("sip:al@example.com", CAROL)),
+        ("sip:" + "long" * 20 + "@example.com", NORMAL, ("sip:" + "long" * 20 + "@example.com", CAROL)),
+        ("sip:bobby@example.com", NORMAL, ("sip:bobby@example.com", CAROL)),  # [R]: not the garbage of the reference
+        (ALICE, NORMAL.replace(b"ftag=ft1;", b""), (ANON, CAROL)),
+        (ALICE, NORMAL.replace(VSF + b";", b""), (ALICE, CAROL)),
+        (ALICE, NORMAL.replace(VSF, b"vsf="), (ALICE, CAROL)),
+        (ALICE, NORMAL.replace(VSF, b"vsf"), (ALICE, CAROL)),
+        (ALICE, NORMAL.replace(b"vsf", b"VSF"), (ALICE, CAROL)),
+        (ALICE, NORMAL.replace(b"GgE-", b"GgE="), (ALICE, CAROL)),
+        (ALICE, NORMAL.replace(b"GgE-", b"GgE"), (ANON, CAROL)),
+        (ALICE, NORMAL.replace(VSF, VSF[:20]), (ALICE, CAROL)),
+        (ALICE, NORMAL.replace(VSF, b"vsf=--------"), (ALICE, CAROL)),
+        (ALICE, NORMAL.replace(VSF, b'vsf="' + VSF[4:] + b'"'), (ANON, CAROL)),
+        (ALICE, NORMAL.replace(VSF, b"vsf='" + VSF[4:] + b"'"), (ANON, CAROL)),
+        (ALICE, b";".join((VST, b"lr=on", VSF, b"ftag=ft1")), (ANON, CAROL)),
+        (ALICE, NORMAL + b";vsf=AAAA", (ANON, CAROL)),  # the first one counts
+        (ALICE, b"vsf=AAAA;" + NORMAL, (ALICE, CAROL)),
+        (ALICE, NORMAL.replace(VST, b"vst=????"), (ANON, BOB)),
+        (ALICE, b"lr;ftag=ft1", (ALICE, BOB)),
+        (ALICE, b"", (ALICE, BOB)),
+    ],
+    ids=[
+        "normal",
+        "shortened",
+        "longer",
+        "other text",
+        "no ftag",
+        "removed",
+        "empty",
+        "no =",
+        "upper case",
+        "= padded",
+        "padding stripped",
+        "truncated",
+        "all dashes",
+        "quoted",
+        "single quotes",
+        "re-ordered",
+        "twice",
+        "twice, first bad",
+        "the other one bad",
+        "both missing",
+        "no parameters",
+    ],
+)
 def test_the_failure_catalogue_downstream(from_uri, parameters, expected):
     assert shown(in_dialog(from_uri, BOB, parameters)) == expected
 
@@ -259,7 +285,7 @@ def test_upstream():
 
 
 def test_upstream_taken_for_downstream_changes_nothing():
-    """Without ftag an upstream request cannot be told from a downstream one: decoding fails, nothing is sent on wrong."""
+    """Without ftag an upstream request looks like a downstream one: decoding fails, nothing goes out wrong."""
     assert shown(in_dialog(CAROL, ANON, NORMAL.replace(b"ftag=ft1;", b""), tag="tt1")) == (CAROL, ANON)
 
 
@@ -295,7 +321,7 @@ def test_only_auto_restores_by_itself(mode):
     assert shown(in_dialog(ALICE, BOB, restore_mode=mode)) == (ALICE, BOB)
 
 
-# --- §1.11 uac_restore_* -----------------------------------------------------------------------------------------------------
+# --- §1.11 uac_restore_* --------------------------------------------------------------------------------------------
 
 def test_restoring_by_hand_downstream():
     replacement = in_dialog(ALICE, BOB, restore_mode="manual")
@@ -328,10 +354,12 @@ def test_restoring_in_mode_none_or_without_route_is_refused():
     assert not replacement.restore_from()
 
 
-# --- the seal ----------------------------------------------------------------------------------------------------------------
+# --- the seal -------------------------------------------------------------------------------------------------------
 
 def sealed(keys=("first key",), **more):
-    replacement = Replacement(request(from_=f"<{ALICE}>;tag=ft1", to=f"<{BOB}>", call_id="c1"), restore_seal=keys, **more)
+    replacement = Replacement(
+        request(from_=f"<{ALICE}>;tag=ft1", to=f"<{BOB}>", call_id="c1"), restore_seal=keys, **more
+    )
     replacement.replace_from(b"", ANON.encode())
     replacement.replace_to(None, CAROL.encode())
     return b"lr;ftag=ft1" + replacement.parameters
@@ -349,18 +377,31 @@ def test_a_good_seal_passes():
     assert set(parameters_of(sealed().decode())) >= {"ftag", "vsf", "vst", "vsc"}
 
 
-@pytest.mark.parametrize("change", [
-    lambda text: text.replace(b"vst=", b"vst=A", 1),
-    lambda text: text.replace(b"ftag=ft1", b"ftag=ft2"),
-    lambda text: text.replace(b"ftag=ft1;", b""),
-    lambda text: text[:text.index(b";vsc=")],
-    lambda text: text[:-1] + (b"0" if text[-1:] != b"0" else b"1"),
-    lambda text: text[:-1],
-    lambda text: text + b"0",
-    lambda text: text.replace(b";vsf=", b";vsx=", 1),
-    lambda text: b"vsc=0123456789abcdef;" + text,
-], ids=["value changed", "tag changed", "tag removed", "seal removed", "seal changed", "seal shortened", "seal lengthened",
-        "parameter renamed", "another seal first"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(b"vst=", b"vst=A", 1),
+        lambda text: text.replace(b"ftag=ft1", b"ftag=ft2"),
+        lambda text: text.replace(b"ftag=ft1;", b""),
+        lambda text: text[: text.index(b";vsc=")],
+        lambda text: text[:-1] + (b"0" if text[-1:] != b"0" else b"1"),
+        lambda text: text[:-1],
+        lambda text: text + b"0",
+        lambda text: text.replace(b";vsf=", b";vsx=", 1),
+        lambda text: b"vsc=0123456789abcdef;" + text,
+    ],
+    ids=[
+        "value changed",
+        "tag changed",
+        "tag removed",
+        "seal removed",
+        "seal changed",
+        "seal shortened",
+        "seal lengthened",
+        "parameter renamed",
+        "another seal first",
+    ],
+)
 def test_a_broken_seal_restores_nothing_and_counts(change):
     changed = change(sealed())
     assert changed != sealed()
