@@ -35,7 +35,7 @@ from uacfast.transport.address cimport address_from_text, address_is_usable, add
 from uacfast.transport.udp cimport parse_address
 
 cdef enum:
-    DRAIN_SHARE = 5000           # microseconds that one call of on_readable() may take before others get their turn
+    DRAIN_SHARE = 20000          # microseconds that one call of on_readable() may take before others get their turn
     RETRY_AFTER_FIRST = 5        # seconds; engine O2: random within 5-30
     RETRY_AFTER_SPAN = 26
 

@@ -68,3 +68,4 @@ cdef class Forwarder(TransactionUser):
     cdef bint set_target(self, Transaction *transaction, int step) noexcept
     cdef void resolve_later(self, uint32_t slot, uint64_t check, int step, NextHop *hop) noexcept
     cdef void put_stateless_branch(self, SipMessage request, uint32_t loop_hash, text_writer *out) noexcept
+    cdef void keep_alternatives(self, Transaction *transaction, NextHop *hop) noexcept

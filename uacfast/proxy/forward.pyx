@@ -150,7 +150,6 @@ cdef class Forwarder(TransactionUser):
         """Find the addresses of request.next_hop (or Route, or Request-URI) and send a branch there."""
         cdef NextHop hop
         cdef HopOutcome outcome = self.find_next_hop(request, &hop)
-        cdef int i
         if outcome == HOP_PENDING:
             transaction.pending += 1
             self.resolve_later(transaction.slot, transaction.check, step, &hop)
@@ -158,12 +157,16 @@ cdef class Forwarder(TransactionUser):
         if outcome == HOP_FAILED:
             self.fail_branch(transaction)
             return
-        transaction.alternative_count = <unsigned char>(hop.count - 1)
-        transaction.alternative_next = 0
-        for i in range(hop.count - 1):
-            transaction.alternatives[i] = hop.addresses[i + 1]
+        self.keep_alternatives(transaction, &hop)
         if self.send_branch(transaction, request, &hop.addresses[0]) == NULL:
             self.fail_branch(transaction)
+
+    cdef void keep_alternatives(self, Transaction *transaction, NextHop *hop) noexcept:
+        """The next hop's further addresses, for when the first does not answer."""
+        transaction.alternative_count = transaction.alternative_next = 0
+        if hop.count > 1 and self.table.fill(&transaction.alternatives, <char *>&hop.addresses[1],
+                                             (hop.count - 1) * sizeof(udp_address)):
+            transaction.alternative_count = <unsigned char>(hop.count - 1)
 
     cdef Branch *send_branch(self, Transaction *transaction, SipMessage request, const udp_address *destination) noexcept:
         cdef int socket = self.transport.socket_towards(
@@ -205,7 +208,7 @@ cdef class Forwarder(TransactionUser):
             return False
         if (transaction.alternative_next < transaction.alternative_count
                 and (failed.flags & LOCALLY_MADE or failed.final == 503 and self.timers.failover_503)):
-            address = &transaction.alternatives[transaction.alternative_next]
+            address = <udp_address *>transaction.alternatives.at + transaction.alternative_next
             transaction.alternative_next += 1
             if self.prepare_again(transaction) and self.set_target(transaction, transaction.context_step):
                 if self.send_branch(transaction, self.again, address) == NULL:
@@ -288,7 +291,6 @@ cdef class Forwarder(TransactionUser):
         """The addresses of a next hop are known, or known not to be: send the branch that waits for them."""
         cdef Transaction *transaction = self.table.at_slot(slot, check)
         cdef NextHop hop
-        cdef int i
         if transaction == NULL:
             return
         transaction.pending -= 1
@@ -300,10 +302,7 @@ cdef class Forwarder(TransactionUser):
             self.counters.at[COUNT_RESOLUTION_FAILED] += 1
             self.fail_branch(transaction)
             return
-        transaction.alternative_count = <unsigned char>(hop.count - 1)
-        transaction.alternative_next = 0
-        for i in range(hop.count - 1):
-            transaction.alternatives[i] = hop.addresses[i + 1]
+        self.keep_alternatives(transaction, &hop)
         if self.send_branch(transaction, self.again, &hop.addresses[0]) == NULL:
             self.fail_branch(transaction)
 

@@ -97,7 +97,7 @@ cdef struct Transaction:         # a server transaction and the branches that an
     sip_text upstream_to
     PyObject *context            # what policy wants to know again later; owned
     Branch *branches             # newest last
-    udp_address alternatives[ALTERNATIVES]   # further addresses of the current next hop
+    Buffer alternatives          # further addresses of the current next hop: udp_address after udp_address
     uint8_t alternative_count, alternative_next
     uint8_t pending              # next hops whose names are being resolved
 

@@ -178,6 +178,7 @@ cdef class TransactionTable:
         self.release(&transaction.request)
         self.release(&transaction.reply)
         self.release(&transaction.memo)
+        self.release(&transaction.alternatives)
         if transaction.context != NULL:
             Py_DECREF(<object>transaction.context)
         self.slots[transaction.slot] = NULL

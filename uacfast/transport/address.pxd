@@ -84,8 +84,24 @@ cdef inline bint address_from_text(sip_text host, uint16_t port, udp_address *ad
 cdef inline uint32_t address_host_text(const udp_address *address, char *text) noexcept nogil:
     """The bare numeric host into text[64]; returns its length."""
     cdef uint32_t length = 0
+    cdef const unsigned char *octets
+    cdef int i
     if address.any.sa_family == AF_INET:
-        inet_ntop(AF_INET, &address.v4.sin_addr, text, 64)
+        # Every request needs this, and inet_ntop() goes through printf.
+        octets = <const unsigned char *>&address.v4.sin_addr
+        for i in range(4):
+            if i:
+                text[length] = c'.'
+                length += 1
+            if octets[i] >= 100:
+                text[length] = c'0' + octets[i] // 100
+                length += 1
+            if octets[i] >= 10:
+                text[length] = c'0' + octets[i] // 10 % 10
+                length += 1
+            text[length] = c'0' + octets[i] % 10
+            length += 1
+        return length
     elif address.any.sa_family == AF_INET6:
         inet_ntop(AF_INET6, &address.v6.sin6_addr, text, 64)
     else:
