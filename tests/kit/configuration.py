@@ -121,7 +121,8 @@ class Route:
         return "".join(blocks)
 
 
-RELAY_BY_REQUEST_URI = (Route("by-request-uri"),)
+DIALOG_FORMING = ("INVITE", "SUBSCRIBE", "REFER", "NOTIFY")
+RELAY_BY_REQUEST_URI = (Route("dialogs", method=DIALOG_FORMING), Route("rest", record_route=False))
 
 
 @dataclass(frozen=True)
