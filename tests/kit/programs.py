@@ -16,7 +16,7 @@ from kit.configuration import Configuration
 from kit.endpoint import Endpoint, is_reply, token
 
 START_TIMEOUT = 20.0
-STOP_TIMEOUT = 10.0
+STOP_TIMEOUT = 20.0
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -121,23 +121,20 @@ class Program:
             self.process.wait()
 
     def stop(self) -> None:
-        """Stop at once and check that it ends by itself, with status 0, and leaves no process behind."""
+        """SIGTERM, and check that it ends by itself, with status 0, and leaves no process behind."""
         if self.process is None:
             return
         if self.process.poll() is not None:
             code, self.process = self.process.returncode, None
             raise AssertionError(f"had ended by itself with {code}:\n{self.stderr[-4000:]}")
         try:
-            self.terminate()
+            self.signal(signal.SIGTERM)
             code = self.wait()
             wait_until(lambda: not group_members(self.process.pid), 3.0, "the end of every child process")
         finally:
             self.kill()
             self.process = None
         self.check_exit(code)
-
-    def terminate(self) -> None:
-        self.signal(signal.SIGTERM)
 
     def check_exit(self, code: int) -> None:
         assert code == 0, f"exit status {code}:\n{self.stderr[-4000:]}"
@@ -188,14 +185,6 @@ class Uacfast(Proxy):
 
     def is_ready(self) -> bool:
         return re.search(r"^uacfast ready", self.stderr, re.MULTILINE) is not None
-
-    def terminate(self) -> None:
-        """The second SIGTERM stops at once, so that a test need not see its transactions end."""
-        self.signal(signal.SIGTERM)
-        try:
-            self.process.wait(0.3)
-        except subprocess.TimeoutExpired:
-            self.signal(signal.SIGTERM)
 
     def check_exit(self, code: int) -> None:
         super().check_exit(code)
