@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from kit.endpoint import Endpoint, is_reply, token
 
 START_TIMEOUT = 20.0
 STOP_TIMEOUT = 20.0
+PR_SET_PDEATHSIG = 1
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -55,6 +57,11 @@ def group_members(group: int) -> list[int]:
     return members
 
 
+def _die_with_parent() -> None:
+    """A test run that is killed leaves no program behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Program:
     """One process group with its output in a file. Subclasses say how to start it and when it is ready."""
 
@@ -87,6 +94,7 @@ class Program:
                 cwd=self.directory,
                 env=self.environment(),
                 start_new_session=True,
+                preexec_fn=_die_with_parent,
             )
 
     def start(self) -> Program:
