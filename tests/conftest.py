@@ -51,12 +51,24 @@ def callee(endpoint: Callable[..., Endpoint]) -> Endpoint:
     return endpoint()
 
 
+def stop_all(proxies: list[Proxy]) -> None:
+    """Stop every one, then AssertionError with all that went wrong."""
+    failures = []
+    for one in proxies:
+        try:
+            one.stop()
+        except AssertionError as failure:
+            failures.append(str(failure))
+    assert not failures, "\n".join(failures)
+
+
 class SharedProxies:
     """One running proxy per distinct configuration; a dead one is replaced so that one crash fails one test."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.running: dict[str, Proxy] = {}
+        self.started: list[Proxy] = []
         self.used: list[Proxy] = []
 
     def get(self, configuration: Configuration) -> Proxy:
@@ -67,8 +79,8 @@ class SharedProxies:
             port = str(free_port())
             listen = tuple(uri.replace("PORT", port) for uri in listen)
             proxy = PROXIES[PROXY](self.directory, dataclasses.replace(configuration, listen=listen))
-            proxy.start()
-            self.running[key] = proxy
+            self.started.append(proxy)
+            self.running[key] = proxy.start()
         self.used.append(proxy)
         return proxy
 
@@ -82,9 +94,7 @@ class SharedProxies:
 def _shared_proxies(session_directory: Path) -> Iterator[SharedProxies]:
     shared = SharedProxies(session_directory)
     yield shared
-    for proxy in shared.running.values():
-        if proxy.is_alive():
-            proxy.stop()
+    stop_all([proxy for proxy in shared.started if proxy.is_alive()])
 
 
 @pytest.fixture
@@ -118,11 +128,4 @@ def start(session_directory: Path) -> Iterator[Callable[..., Proxy]]:
         return one.start()
 
     yield launch
-    failures = []
-    for one in reversed(started):
-        if one.process is not None:
-            try:
-                one.stop()
-            except AssertionError as failure:
-                failures.append(str(failure))
-    assert not failures, "\n".join(failures)
+    stop_all([one for one in reversed(started) if one.process is not None])

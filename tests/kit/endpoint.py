@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
+import os
 import secrets
 import select
 import socket
@@ -31,6 +34,26 @@ def is_reply(status: int | None = None, method: str | None = None) -> Predicate:
     return lambda message: (
         not message.is_request and status in (None, message.status) and method in (None, message.method)
     )
+
+
+# Ports are taken in turn from a range of this test process, because a late retransmission to the closed endpoint of an
+# earlier test must not arrive at a new one.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
+_PORTS = itertools.cycle(range(33000 + _WORKER % 4 * 6500, 33000 + _WORKER % 4 * 6500 + 6500))
+
+
+def _bind(unbound: socket.socket, host: str, port: int) -> None:
+    if port:
+        unbound.bind((host, port))
+        return
+    while True:
+        try:
+            unbound.bind((host, next(_PORTS)))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return
 
 
 def _encoded(data: bytes | str | Message) -> bytes:
@@ -74,7 +97,7 @@ class Endpoint:
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(self.family, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self.socket.bind((host, port))
+        _bind(self.socket, host, port)
         self.socket.setblocking(False)
         self.host = host
         self.port: int = self.socket.getsockname()[1]

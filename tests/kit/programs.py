@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -16,7 +17,8 @@ from kit.configuration import Configuration
 from kit.endpoint import Endpoint, is_reply, token
 
 START_TIMEOUT = 20.0
-STOP_TIMEOUT = 10.0
+STOP_TIMEOUT = 20.0
+PR_SET_PDEATHSIG = 1
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -55,6 +57,11 @@ def group_members(group: int) -> list[int]:
     return members
 
 
+def _die_with_parent() -> None:
+    """A test run that is killed leaves no program behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Program:
     """One process group with its output in a file. Subclasses say how to start it and when it is ready."""
 
@@ -87,6 +94,7 @@ class Program:
                 cwd=self.directory,
                 env=self.environment(),
                 start_new_session=True,
+                preexec_fn=_die_with_parent,
             )
 
     def start(self) -> Program:
@@ -121,23 +129,20 @@ class Program:
             self.process.wait()
 
     def stop(self) -> None:
-        """Stop at once and check that it ends by itself, with status 0, and leaves no process behind."""
+        """SIGTERM, and check that it ends by itself, with status 0, and leaves no process behind."""
         if self.process is None:
             return
         if self.process.poll() is not None:
             code, self.process = self.process.returncode, None
             raise AssertionError(f"had ended by itself with {code}:\n{self.stderr[-4000:]}")
         try:
-            self.terminate()
+            self.signal(signal.SIGTERM)
             code = self.wait()
             wait_until(lambda: not group_members(self.process.pid), 3.0, "the end of every child process")
         finally:
             self.kill()
             self.process = None
         self.check_exit(code)
-
-    def terminate(self) -> None:
-        self.signal(signal.SIGTERM)
 
     def check_exit(self, code: int) -> None:
         assert code == 0, f"exit status {code}:\n{self.stderr[-4000:]}"
@@ -188,14 +193,6 @@ class Uacfast(Proxy):
 
     def is_ready(self) -> bool:
         return re.search(r"^uacfast ready", self.stderr, re.MULTILINE) is not None
-
-    def terminate(self) -> None:
-        """The second SIGTERM stops at once, so that a test need not see its transactions end."""
-        self.signal(signal.SIGTERM)
-        try:
-            self.process.wait(0.3)
-        except subprocess.TimeoutExpired:
-            self.signal(signal.SIGTERM)
 
     def check_exit(self, code: int) -> None:
         super().check_exit(code)

@@ -1,5 +1,6 @@
 """Start, drain, reload and refusal: the command line of the program itself."""
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -21,7 +22,7 @@ QUICK = {"wt_timer": 200, "retr_timer1": 50, "retr_timer2": 200, "fr_timer": 200
 
 @pytest.fixture
 def configuration():
-    return Configuration(listen=(f"udp:127.0.0.1:{free_port()}",), tm=QUICK)
+    return Configuration(listen=(f"udp:127.0.0.1:{free_port()}",), server={"drain_timeout": 30}, tm=QUICK)
 
 
 def uacfast(*arguments: str, timeout: float = 20.0) -> subprocess.CompletedProcess:
@@ -97,6 +98,17 @@ def test_a_second_sigterm_stops_at_once(start, configuration, caller, callee):
     proxy.signal(signal.SIGTERM)
     assert proxy.wait(3.0) == 0
     proxy.process = None
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.02, 0.05, 0.1])
+def test_a_sigterm_while_ending_does_not_change_the_exit_status(start, configuration, pause):
+    proxy = start(configuration)
+    proxy.signal(signal.SIGTERM)
+    time.sleep(pause)
+    with contextlib.suppress(ProcessLookupError):
+        proxy.signal(signal.SIGTERM)
+    status, proxy.process = proxy.wait(), None
+    assert status == 0
 
 
 def test_sigint_ends_too(start, configuration):
@@ -197,7 +209,7 @@ def test_secrets_are_not_logged(start, configuration, caller, callee):
     proxy = start(
         dataclasses.replace(
             configuration,
-            server={"log_level": "debug"},
+            server={"log_level": "debug", "drain_timeout": 0},
             uac={"restore_passwd": "topsecretword"},
             routes=(Route("r", replace_from=Replace(uri="sip:one@x.example")),),
         )

@@ -103,20 +103,6 @@ def test_stray_replies(shared_proxy, caller, callee, mode, with_record_route, fo
 
 
 @pytest.mark.own
-def test_without_failover_503_it_is_final(start, caller, callee, endpoint):
-    second = endpoint()
-    route = Route("serial", relay=(callee.uri(), second.uri()))
-    configuration = Configuration(
-        listen=(f"udp:127.0.0.1:{free_port()}",), routes=(route,), tm={"failover_503": False}
-    )
-    proxy = start(configuration)
-    caller.send(caller.request("MESSAGE", "sip:bob@example.com"), proxy.address)
-    callee.reply(callee.receive_request("MESSAGE"), 503, "Busy", to_tag="t1")
-    assert caller.receive_reply().status in (500, 503)
-    second.expect_nothing(0.1)
-
-
-@pytest.mark.own
 def test_disable_6xx_block_goes_on_after_a_6xx(start, caller, callee, endpoint):
     second = endpoint()
     route = Route("serial", relay=(callee.uri(), second.uri()))

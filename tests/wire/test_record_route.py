@@ -41,7 +41,9 @@ def test_without_record_route_the_dialog_goes_past_us(shared_proxy, caller, call
 
 
 @pytest.mark.parametrize("method", ["MESSAGE", "OPTIONS", "REGISTER", "INFO"])
-def test_requests_that_form_no_dialog_are_not_record_routed(proxy, caller, callee, method):
+def test_requests_that_form_no_dialog_are_not_record_routed(shared_proxy, caller, callee, method):
+    """Section 8, step d: whatever the route says."""
+    proxy = shared_proxy(routes=(Route("all", record_route=True),))
     caller.send(caller.request(method, callee.uri("bob")), proxy.address)
     arrived = callee.receive_request(method)
     assert not arrived.has("Record-Route")
