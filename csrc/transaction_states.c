@@ -17,6 +17,10 @@ static const transaction_step tables[TRANSACTION_MACHINES][TRANSACTION_STATES][T
         ON(ACCEPTED,   LINGER,          ACTION_DESTROY,                                       TERMINATED),
         ON(ACCEPTED,   TRANSPORT_ERROR, ACTION_REPORT_ERROR,                                  ACCEPTED),
         ON(COMPLETED,  REQUEST,         ACTION_RESEND,                                        COMPLETED),
+        /* RFC 3261 §16.7 steps 5 and 9: a 2xx that comes after another final response is forwarded all the same */
+        ON(COMPLETED,  SEND_2XX,        ACTION_SEND,                                          COMPLETED),
+        ON(CONFIRMED,  SEND_2XX,        ACTION_SEND,                                          CONFIRMED),
+        ON(TERMINATED, SEND_2XX,        ACTION_SEND,                                          TERMINATED),
         ON(COMPLETED,  RETRANSMIT,      ACTION_RESEND | ACTION_BACK_OFF,                      COMPLETED),
         ON(COMPLETED,  ACK,             ACTION_STOP_RETRANSMIT | ACTION_LINGER_SHORT,         CONFIRMED),
         ON(COMPLETED,  TIMEOUT,         ACTION_REPORT_TIMEOUT | ACTION_DESTROY,               TERMINATED),

@@ -48,6 +48,7 @@ cdef class Engine(SendFailureListener):
     cdef void process(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept
     cdef void request(self, SipMessage message) noexcept
     cdef void response(self, SipMessage message) noexcept
+    cdef bint is_forwardable(self, SipMessage message, const Transaction *transaction) noexcept
     cdef void new_request(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to) noexcept
     cdef void in_dialog(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to,
                         uint32_t loop_hash) noexcept

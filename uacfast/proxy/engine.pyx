@@ -32,7 +32,7 @@ from uacfast.tm.table cimport (
     Branch, CANCELLED, CancelAttempt, FINAL_SENT, LOCAL, TIMER_BRANCH, TIMER_CANCEL, TIMER_SERVER,
 )
 from uacfast.transport.address cimport address_from_text, address_is_usable, address_set_port
-from uacfast.transport.udp cimport parse_address
+from uacfast.transport.udp cimport datagram_space, parse_address
 
 cdef enum:
     DRAIN_SHARE = 20000          # microseconds that one call of on_readable() may take before others get their turn
@@ -490,7 +490,8 @@ cdef class Engine(SendFailureListener):
         if transaction == NULL:
             self.counters.at[DROP_NO_MEMORY] += 1
             return
-        self.server.reply(transaction, message, status, reason, no_text())
+        if not self.server.reply(transaction, message, status, reason, no_text()):
+            self.server.end_silently(transaction)
         self.table.release(&transaction.request)
 
     cdef void ack(self, SipMessage message) noexcept:
@@ -528,9 +529,7 @@ cdef class Engine(SendFailureListener):
         header = sip_first_header(&message.index, SIP_HEADER_REASON)
         if header != NULL:
             reason = header.line
-        self.responses.cancel_pending(transaction, reason)
-        if transaction.branches == NULL:
-            self.responses.reply_locally(transaction, 487)
+        self.responses.cancel_all(transaction, reason)
 
     cdef void response(self, SipMessage message) noexcept:
         """To the client transaction that its topmost Via names."""
@@ -547,13 +546,24 @@ cdef class Engine(SendFailureListener):
             self.stray_response(message)
             return
         method = sip_method_id_of(message.cseq.method)
-        if method == branch.transaction.method:
+        if method == branch.transaction.method and self.is_forwardable(message, branch.transaction):
             self.client.response(branch, message)
         elif method == SIP_METHOD_CANCEL and branch.transaction.method == SIP_METHOD_INVITE:
             if message.index.status >= 200:
                 self.client.cancel_answered(branch)
         else:
             self.counters.at[DROP_BAD_RESPONSE] += 1
+
+    cdef bint is_forwardable(self, SipMessage message, const Transaction *transaction) noexcept:
+        """A final that cannot be sent on would end its branch and leave the caller without an answer: refuse it before.
+
+        From and To are read only where they are to be restored, the next Via is always needed (§16.7 step 3).
+        """
+        if message.via.next == NULL and sip_first_header(&message.index, SIP_HEADER_VIA).next == 0:
+            return transaction.flags & LOCAL != 0
+        if transaction.upstream_from.at == NULL and transaction.upstream_to.at == NULL:
+            return True
+        return message.parse_addresses()
 
     cdef void stray_response(self, SipMessage message) noexcept:
         """A response without transaction, after a restart for instance: by default it travels on when it carries a
@@ -590,7 +600,7 @@ cdef class Engine(SendFailureListener):
         if parameters.at != NULL:
             self.forwarder.listener.stray_response(message, parameters)
         socket = self.transport.socket_towards(&destination, message.socket)
-        capacity = message.index.length + message.scratch_used + 16
+        capacity = datagram_space(message.index.length + message.scratch_used + 16)
         space = self.transport.reserve(capacity)
         if socket < 0 or space == NULL or not remove_top_via(message):
             return

@@ -22,8 +22,9 @@ from uacfast.proxy.counters cimport (
 from uacfast.proxy.route_set cimport ROUTE_ABSENT, ROUTE_BROKEN, ROUTE_TAKEN, RouteOutcome, follow_route, take_own_routes
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport bytes_of, no_text, text_of
-from uacfast.tm.table cimport ALTERNATIVES, CANCELLED, FINAL_SENT, LOCALLY_MADE, is_cookie
+from uacfast.tm.table cimport ALTERNATIVES, CANCELLED, FINAL_SENT, GOT_PROVISIONAL, LOCALLY_MADE, is_cookie
 from uacfast.transport.address cimport address_from_text, address_is_usable
+from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
     RECORD_ROUTE_SPACE = 1200     # two values with advertised names, beside their parameters
@@ -179,8 +180,8 @@ cdef class Forwarder(TransactionUser):
         branch = self.table.add_branch(transaction)
         if branch == NULL:
             return NULL
-        capacity = (request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
-                    + 2 * (request.record_route_parameters.length + request.from_.tag.length))
+        capacity = datagram_space(request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
+                                  + 2 * (request.record_route_parameters.length + request.from_.tag.length))
         space = self.transport.reserve(capacity)
         if space != NULL:
             length = self.write_request(request, socket, branch, transaction.loop_hash, space, capacity)
@@ -204,10 +205,14 @@ cdef class Forwarder(TransactionUser):
         cdef object context
         cdef int step
         cdef udp_address *address
+        cdef Branch *newest = transaction.branches
         if transaction.request.at == NULL:
             return False
-        if (transaction.alternative_next < transaction.alternative_count
-                and (failed.flags & LOCALLY_MADE or failed.final == 503 and self.timers.failover_503)):
+        while newest.next != NULL:
+            newest = newest.next
+        # The addresses left are those of the newest branch's next hop. An INVITE that rang somewhere does not move on.
+        if (transaction.alternative_next < transaction.alternative_count and not newest.flags & GOT_PROVISIONAL
+                and (newest.flags & LOCALLY_MADE or newest.final == 503 and self.timers.failover_503)):
             address = <udp_address *>transaction.alternatives.at + transaction.alternative_next
             transaction.alternative_next += 1
             if self.prepare_again(transaction) and self.set_target(transaction, transaction.context_step):
@@ -296,6 +301,9 @@ cdef class Forwarder(TransactionUser):
         transaction.pending -= 1
         if transaction.flags & (FINAL_SENT | CANCELLED):
             return
+        if self.responses.is_refused_for_all(transaction):
+            self.finish_failed(transaction)
+            return
         hop.count = 0
         take_addresses(targets, &hop)
         if hop.count == 0 or not self.prepare_again(transaction) or not self.set_target(transaction, step):
@@ -328,7 +336,7 @@ cdef class Forwarder(TransactionUser):
             &hop.addresses[0], request.route_socket if request.route_socket >= 0 else request.socket)
         if socket < 0 or not address_is_usable(&hop.addresses[0]):
             return False
-        capacity = request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
+        capacity = datagram_space(request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE)
         space = self.transport.reserve(capacity)
         if space == NULL:
             return False

@@ -5,6 +5,7 @@ from uacfast.proxy.counters cimport COUNT_STATELESS_REPLIES
 from uacfast.sip.build cimport write_reply
 from uacfast.sip.message cimport literal, no_text, text_of
 from uacfast.transport.address cimport address_is_usable, address_set_port
+from uacfast.transport.udp cimport datagram_space
 
 
 cdef bint reply_address(SipMessage request, udp_address *reply_to) noexcept:
@@ -33,7 +34,8 @@ cdef class StatelessReplies:
         cdef text_writer out
         cdef char *space
         cdef bytes line = self.timers.server_line
-        cdef uint32_t capacity = request.index.headers_end + reason.length + extra_lines.length + len(line) + 512
+        cdef uint32_t capacity = datagram_space(
+            request.index.headers_end + reason.length + extra_lines.length + <uint32_t>len(line) + 512)
         if to_tag.at == NULL:
             siphash_start(&state, &self.key)
             siphash_add(&state, request.via.value.at, request.via.value.length)

@@ -4,7 +4,9 @@
 """
 import re
 
-from uacfast.leaves.sip_scan cimport SIP_HEADER_USER_AGENT, sip_find_header, sip_first_header, sip_header
+from uacfast.leaves.sip_scan cimport (
+    SIP_HEADER_OTHER, SIP_HEADER_USER_AGENT, sip_find_header, sip_first_header, sip_header, sip_header_id_of,
+)
 from uacfast.leaves.sip_uri cimport sip_uri, sip_uri_parse
 from uacfast.leaves.text_writer cimport text_put, text_put_text, text_put_uint, text_writer_length, text_writer_start
 from uacfast.leaves.udp_batch cimport udp_address
@@ -93,7 +95,7 @@ cdef bint read_variable(Variable variable, sip_text argument, SipMessage request
     cdef const sip_header *header
     cdef const udp_address *address
     cdef char host[64]
-    cdef int found
+    cdef int found, header_id
     value[0] = no_text()
     if variable == REQUEST_URI:
         value[0] = request.request_uri
@@ -133,9 +135,16 @@ cdef bint read_variable(Variable variable, sip_text argument, SipMessage request
         if header != NULL:
             value[0] = header.value
     elif variable == HEADER:
-        found = sip_find_header(&request.index, argument, 0)
-        if found >= 0:
-            value[0] = request.index.headers[found].value
+        # A known name stands for its compact letter too and the other way round (engine M2).
+        header_id = sip_header_id_of(argument)
+        if header_id != SIP_HEADER_OTHER:
+            header = sip_first_header(&request.index, header_id)
+            if header != NULL:
+                value[0] = header.value
+        else:
+            found = sip_find_header(&request.index, argument, 0)
+            if found >= 0:
+                value[0] = request.index.headers[found].value
     return value[0].at != NULL
 
 

@@ -16,10 +16,11 @@ from uacfast.leaves.transaction_states cimport (
     transaction_states_step, transaction_step,
 )
 from uacfast.sip.build cimport write_ack, write_cancel
-from uacfast.sip.message cimport no_text
+from uacfast.sip.message cimport no_text, text_of
 from uacfast.tm.table cimport (
     CANCELLED, CANCEL_NONE, CANCEL_SENT, CANCEL_WANTED, GOT_PROVISIONAL, LOCAL, LOCALLY_MADE, TIMER_CANCEL,
 )
+from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
     T4 = 5000    # ms, RFC 3261 table 4
@@ -101,7 +102,7 @@ cdef class ClientTransactions:
                 branch.interval = self.settings.retr_timer2
                 branch.retransmit_at = now + branch.interval
             if branch.cancel_state == CANCEL_WANTED:
-                self.send_cancel(branch, no_text())
+                self.send_cancel(branch, text_of(branch.response.at, branch.response.length))
         elif branch.final == 0 or event == EVENT_2XX:
             branch.final = <unsigned short>status
         if step.actions & ACTION_SEND_ACK:
@@ -120,6 +121,7 @@ cdef class ClientTransactions:
                 self.user.success(branch, response)
             else:
                 self.user.failed(branch, response)
+        self.server.destroy_if_done(transaction)
 
     cdef void linger(self, Branch *branch, int actions) noexcept:
         """The branch has its final response: what it sent is not needed again, except the ACK to a refusal."""
@@ -144,7 +146,7 @@ cdef class ClientTransactions:
             return
         if to == NULL or not self.scan_own(branch):
             return
-        capacity = branch.sent.length + to.value.length + 256
+        capacity = datagram_space(self.own.headers_end + to.value.length + 256)
         space = self.transport.reserve(capacity)
         if space == NULL:
             return
@@ -174,6 +176,9 @@ cdef class ClientTransactions:
         if branch.machine != CLIENT_INVITE or branch.cancel_state == CANCEL_SENT:
             return
         if branch.state == STATE_CALLING or branch.state == STATE_ABANDONED and not branch.flags & GOT_PROVISIONAL:
+            if branch.cancel_state == CANCEL_NONE and reason_line.length:
+                # Kept where the final response will be, of which there is none yet.
+                self.table.fill(&branch.response, reason_line.at, reason_line.length)
             branch.cancel_state = CANCEL_WANTED
         elif branch.state == STATE_PROCEEDING or branch.state == STATE_ABANDONED:
             self.send_cancel(branch, reason_line)
@@ -186,10 +191,12 @@ cdef class ClientTransactions:
         branch.cancel_state = CANCEL_SENT
         if not self.scan_own(branch):
             return
-        capacity = branch.sent.length + reason_line.length + 256
+        capacity = datagram_space(self.own.headers_end + reason_line.length + 256)
         space = self.transport.reserve(capacity)
+        if space == NULL:
+            return
         attempt = <CancelAttempt *>slab_alloc(self.table.memory, sizeof(CancelAttempt))
-        if space == NULL or attempt == NULL:
+        if attempt == NULL:
             return
         memset(attempt, 0, sizeof(CancelAttempt))
         branch.cancel = attempt
@@ -241,6 +248,7 @@ cdef class ClientTransactions:
         cdef transaction_step step = transaction_states_step(branch.machine, branch.state, EVENT_TRANSPORT_ERROR)
         if step.actions & ACTION_REPORT_ERROR:
             self.give_up(branch, 487 if branch.transaction.flags & CANCELLED else 503, step.next)
+            self.server.destroy_if_done(branch.transaction)
 
     cdef void timer_fired(self, Branch *branch) noexcept:
         cdef uint64_t now = self.table.now
@@ -282,6 +290,7 @@ cdef class ClientTransactions:
         branch.state = step.next
         self.cancel(branch, no_text())
         self.give_up(branch, status, step.next)
+        self.server.destroy_if_done(branch.transaction)
 
     cdef void arm(self, Branch *branch) noexcept:
         cdef uint64_t due = branch.deadline

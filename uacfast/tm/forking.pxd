@@ -30,6 +30,8 @@ cdef class ResponseContext(BranchUser):
     cdef readonly uint64_t relayed_responses
 
     cdef bint forward(self, Transaction *transaction, SipMessage response, int status) noexcept
+    cdef void cancel_all(self, Transaction *transaction, sip_text reason_line) noexcept
+    cdef bint is_refused_for_all(self, Transaction *transaction) noexcept
     cdef void cancel_pending(self, Transaction *transaction, sip_text reason_line) noexcept
     cdef void reply_locally(self, Transaction *transaction, int status) noexcept
     cdef void forget(self, Transaction *transaction) noexcept

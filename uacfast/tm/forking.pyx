@@ -8,11 +8,13 @@ from uacfast.leaves.sip_scan cimport (
     SIP_HEADERS_CAPACITY, SIP_HEADER_PROXY_AUTHENTICATE, SIP_HEADER_RETRY_AFTER, SIP_HEADER_WWW_AUTHENTICATE,
     SIP_SCAN_OK, sip_first_header, sip_header, sip_next_header, sip_scan,
 )
-from uacfast.leaves.text_writer cimport text_writer, text_writer_length, text_writer_start
-from uacfast.leaves.transaction_states cimport STATE_TERMINATED
+from uacfast.leaves.text_writer cimport (
+    text_put_string, text_put_uint, text_writer, text_writer_length, text_writer_start,
+)
 from uacfast.sip.build cimport remove_top_via, write_message
 from uacfast.sip.message cimport literal, no_text, text_of
 from uacfast.tm.table cimport CANCELLED, CANCEL_NONE, FINAL_SENT, LOCAL, LOCALLY_MADE
+from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
     CHALLENGES_MAX = 16     # header lines that one aggregated 401/407 may get from other branches
@@ -57,33 +59,40 @@ cdef class ResponseContext(BranchUser):
         if transaction.flags & LOCAL:
             self.core.local_final(transaction, response.index.status, response)
             return
-        self.forward(transaction, response, response.index.status)
+        if not self.forward(transaction, response, response.index.status) and not transaction.flags & FINAL_SENT:
+            self.reply_locally(transaction, 500)
         if transaction.branch_count > 1:
             self.cancel_pending(transaction, literal(b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n"))
 
     cdef void failed(self, Branch *branch, SipMessage response) noexcept:
         cdef Transaction *transaction = branch.transaction
+        cdef char line[32]
+        cdef text_writer reason
         if transaction.flags & FINAL_SENT:
             return
         if response is not None and transaction.branch_count > 1 or transaction.context != NULL:
             if response is not None:
                 self.table.fill(&branch.response, response.index.data, response.index.length)
         if branch.final >= 600 and not self.settings.disable_6xx_block:
-            self.cancel_pending(transaction, literal(b"Reason: SIP;cause=603\r\n"))
+            text_writer_start(&reason, line, sizeof(line))
+            text_put_string(&reason, b"Reason: SIP;cause=")
+            text_put_uint(&reason, branch.final)
+            text_put_string(&reason, b"\r\n")
+            self.cancel_pending(transaction, text_of(line, text_writer_length(&reason)))
         self.finish_if_all_failed(transaction, branch, response)
 
     cdef void finish_if_all_failed(self, Transaction *transaction, Branch *last, SipMessage response) noexcept:
         """When no branch is waiting any more, go on with the next target or answer upstream; `last` failed just now."""
         cdef Branch *branch = transaction.branches
         cdef Branch *chosen
-        if transaction.pending:
+        if transaction.pending and not transaction.flags & CANCELLED:
             return
         while branch != NULL:
             if branch.final == 0 or 200 <= branch.final < 300:
                 return
             branch = branch.next
         chosen = self.best(transaction)
-        if chosen.final < 600 and not transaction.flags & CANCELLED:
+        if (chosen.final < 600 or self.settings.disable_6xx_block) and not transaction.flags & CANCELLED:
             if chosen != last:
                 if chosen.response.at != NULL and self.stored.scan(chosen.response.at, chosen.response.length,
                                                                    &self.no_limits, True) == SIP_SCAN_OK:
@@ -98,17 +107,20 @@ cdef class ResponseContext(BranchUser):
         if chosen.flags & LOCALLY_MADE:
             self.reply_locally(transaction, chosen.final)
             return
-        if chosen != last or response is self.stored:
+        if chosen != last or response is None or response is self.stored:
             if self.stored.scan(chosen.response.at, chosen.response.length, &self.no_limits, True) != SIP_SCAN_OK:
                 self.reply_locally(transaction, 500)
                 return
             response = self.stored
         if chosen.final in (401, 407) and transaction.branch_count > 1:
             self.add_other_challenges(transaction, chosen, response)
-        if not response.parse_top_via():
+        if response is self.stored and not (response.parse_top_via() and (
+                transaction.upstream_from.at == NULL and transaction.upstream_to.at == NULL or response.parse_addresses())):
+            self.reply_locally(transaction, 500)
             return
         # A 503 says something about one next hop, not about us (§16.7 step 6).
-        self.forward(transaction, response, 500 if chosen.final == 503 else chosen.final)
+        if not self.forward(transaction, response, 500 if chosen.final == 503 else chosen.final):
+            self.reply_locally(transaction, 500)
 
     cdef Branch *best(self, Transaction *transaction) noexcept:
         cdef Branch *branch = transaction.branches
@@ -139,28 +151,29 @@ cdef class ResponseContext(BranchUser):
             branch = branch.next
 
     cdef bint forward(self, Transaction *transaction, SipMessage response, int status) noexcept:
-        """Send a received response upstream, without our Via and with the caller's own From and To."""
+        """Send a received response upstream, without our Via and with the caller's own From and To.
+
+        Via, and where these are to be restored From and To, are parsed already. False when it is too long, or when the
+        state forbids it.
+        """
         cdef text_writer out
         cdef uint32_t capacity
         cdef char *space
         cdef const sip_header *header
         if not remove_top_via(response):
             return False
-        if transaction.upstream_from.at != NULL or transaction.upstream_to.at != NULL:
-            if not response.parse_addresses():
-                return False
-            if transaction.upstream_from.at != NULL:
-                response.replace(response.from_.name_addr, transaction.upstream_from)
-            if transaction.upstream_to.at != NULL:
-                response.replace(response.to.name_addr, transaction.upstream_to)
+        if transaction.upstream_from.at != NULL:
+            response.replace(response.from_.name_addr, transaction.upstream_from)
+        if transaction.upstream_to.at != NULL:
+            response.replace(response.to.name_addr, transaction.upstream_to)
         if status != response.index.status:
             response.replace(text_of(response.index.data + 8, 3), literal(b"500")
                              if status == 500 else text_of(response.index.data + 8, 3))
             header = sip_first_header(&response.index, SIP_HEADER_RETRY_AFTER)
             if header != NULL:
                 response.replace(header.line, literal(b""))
-        capacity = (response.index.length + transaction.upstream_from.length + transaction.upstream_to.length
-                    + response.scratch_used + 16)
+        capacity = datagram_space(response.index.length + transaction.upstream_from.length
+                                  + transaction.upstream_to.length + response.scratch_used + 16)
         space = self.transport.reserve(capacity)
         if space == NULL:
             return False
@@ -184,20 +197,35 @@ cdef class ResponseContext(BranchUser):
             status = 500
         if (status == 408 and transaction.method != 1 and not self.settings.noninv_timeout_408):
             # RFC 4320 §4.1: the caller of a non-INVITE has given up as well.
-            self.table.finish(transaction)
-            transaction.state = STATE_TERMINATED
-            transaction.deadline = self.table.now + 1
-            self.server.arm(transaction)
+            self.server.end_silently(transaction)
+            self.forget(transaction)
             return
-        if (transaction.request.at == NULL
-                or self.other.scan(transaction.request.at, transaction.request.length, &self.no_limits,
-                                   True) != SIP_SCAN_OK
-                or not self.other.parse_top_via()):
+        if transaction.request.at == NULL:
             return
         self.other.source = transaction.source
-        if self.server.reply(transaction, self.other, status,
-                             literal(b"Service Unavailable") if status == 500 else no_text(), no_text()):
-            self.forget(transaction)
+        if (self.other.scan(transaction.request.at, transaction.request.length, &self.no_limits, True) != SIP_SCAN_OK
+                or not self.other.parse_top_via()
+                or not self.server.reply(transaction, self.other, status,
+                                         literal(b"Service Unavailable") if status == 500 else no_text(), no_text())):
+            self.server.end_silently(transaction)
+        self.forget(transaction)
+
+    cdef void cancel_all(self, Transaction *transaction, sip_text reason_line) noexcept:
+        """The caller gives up: what is still waiting is cancelled; when nothing is, the 487 is ours (engine C5, C11)."""
+        cdef Branch *branch = transaction.branches
+        self.cancel_pending(transaction, reason_line)
+        while branch != NULL:
+            if branch.final == 0:
+                return
+            branch = branch.next
+        self.reply_locally(transaction, 487)
+
+    cdef bint is_refused_for_all(self, Transaction *transaction) noexcept:
+        """Whether a 6xx has come, after which no further target is tried (engine F4)."""
+        cdef Branch *branch = transaction.branches
+        while branch != NULL and (branch.final < 600 or self.settings.disable_6xx_block):
+            branch = branch.next
+        return branch != NULL
 
     cdef void cancel_pending(self, Transaction *transaction, sip_text reason_line) noexcept:
         cdef Branch *branch = transaction.branches

@@ -17,6 +17,7 @@ cdef class ServerTransactions:
     cdef bint respond(self, Transaction *transaction, int status, char *octets, uint32_t length) noexcept
     cdef bint reply(self, Transaction *transaction, SipMessage request, int status, sip_text reason,
                     sip_text extra_lines) noexcept
+    cdef void end_silently(self, Transaction *transaction) noexcept
     cdef uint32_t to_tag(self, Transaction *transaction, char *text) noexcept
     cdef void request_again(self, Transaction *transaction) noexcept
     cdef bint ack(self, Transaction *transaction) noexcept

@@ -13,11 +13,12 @@ from uacfast.leaves.transaction_states cimport (
     ACTION_BACK_OFF, ACTION_DESTROY, ACTION_LINGER_LONG, ACTION_LINGER_SHORT, ACTION_PASS_UP, ACTION_REPORT_TIMEOUT,
     ACTION_RESEND, ACTION_SEND, ACTION_START_RETRANSMIT, ACTION_START_TIMEOUT, ACTION_STOP_RETRANSMIT, EVENT_ACK,
     EVENT_LINGER, EVENT_REQUEST, EVENT_RETRANSMIT, EVENT_SEND_1XX, EVENT_SEND_2XX, EVENT_SEND_FINAL, EVENT_TIMEOUT,
-    SERVER_INVITE, STATE_COMPLETED, STATE_TERMINATED, transaction_states_step, transaction_step,
+    SERVER_INVITE, STATE_ACCEPTED, STATE_COMPLETED, STATE_TERMINATED, transaction_states_step, transaction_step,
 )
 from uacfast.sip.build cimport write_reply
 from uacfast.sip.message cimport no_text, text_of
 from uacfast.tm.table cimport Branch, FINAL_SENT, LOCAL, PROVISIONAL_SENT
+from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
     T4 = 5000    # ms, RFC 3261 table 4
@@ -42,8 +43,9 @@ cdef class ServerTransactions:
             return False
         transaction.state = step.next
         if event == EVENT_SEND_2XX:
-            # RFC 6026: copies of the INVITE are absorbed, so nothing needs to be kept.
-            self.table.release(&transaction.reply)
+            if step.next == STATE_ACCEPTED:
+                # RFC 6026: copies of the INVITE are absorbed, so nothing needs to be kept.
+                self.table.release(&transaction.reply)
         elif status > 100 or transaction.reply_status <= 100:
             self.table.fill(&transaction.reply, octets, length)
         self.transport.commit(length, transaction.socket, &transaction.reply_to, 0)
@@ -75,7 +77,8 @@ cdef class ServerTransactions:
         server_line = text_of(<const char *>line, <uint32_t>len(line))
         if status > 100:
             to_tag = text_of(tag, self.to_tag(transaction, tag))
-        capacity = request.index.headers_end + reason.length + extra_lines.length + server_line.length + 512
+        capacity = datagram_space(
+            request.index.headers_end + reason.length + extra_lines.length + server_line.length + 512)
         space = self.transport.reserve(capacity)
         if space == NULL:
             return False
@@ -83,6 +86,15 @@ cdef class ServerTransactions:
         if not write_reply(request, status, reason, to_tag, extra_lines, server_line, &out):
             return False
         return self.respond(transaction, status, space, text_writer_length(&out))
+
+    cdef void end_silently(self, Transaction *transaction) noexcept:
+        """No final response will be sent; copies of the request are still absorbed for a while."""
+        self.table.finish(transaction)
+        self.table.release(&transaction.reply)
+        transaction.state = STATE_COMPLETED
+        transaction.retransmit_at = 0
+        transaction.deadline = self.table.now + self.settings.wt_timer
+        self.arm(transaction)
 
     cdef uint32_t to_tag(self, Transaction *transaction, char *text) noexcept:
         """The To tag of all our own responses in this transaction (engine C1); text holds 48 octets."""
@@ -136,7 +148,7 @@ cdef class ServerTransactions:
                 event = EVENT_TIMEOUT
             step = transaction_states_step(transaction.machine, transaction.state, event)
             transaction.state = step.next
-            transaction.deadline = 0
+            transaction.deadline = transaction.retransmit_at = 0
             if step.actions & ACTION_REPORT_TIMEOUT:
                 self.missing_acks += 1
             if step.actions & ACTION_DESTROY or transaction.flags & LOCAL:

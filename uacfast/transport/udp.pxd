@@ -2,7 +2,7 @@
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from uacfast.leaves.sip_text cimport sip_text
-from uacfast.leaves.udp_batch cimport udp_address, udp_receive_ring, udp_send_ring
+from uacfast.leaves.udp_batch cimport UDP_DATAGRAM_MAX, udp_address, udp_receive_ring, udp_send_ring
 
 cdef enum:
     LOCAL_SOCKETS = 64
@@ -51,6 +51,11 @@ cdef class UdpTransport:
     cdef bint is_own(self, sip_text host, uint16_t port) noexcept
     cdef int own_socket(self, sip_text host, uint16_t port) noexcept
     cdef int socket_towards(self, const udp_address *destination, int preferred) noexcept
+
+
+cdef inline uint32_t datagram_space(uint32_t capacity) noexcept nogil:
+    """What to reserve for a text of at most `capacity` octets: a writer tells when the text is longer than a datagram."""
+    return capacity if capacity < UDP_DATAGRAM_MAX else UDP_DATAGRAM_MAX
 
 
 cdef bint parse_address(object host, int port, udp_address *address)

@@ -66,6 +66,7 @@ cdef class Replacer(RouteListener):
         cdef NameReplacement *new = &request.new_from if which == REPLACE_FROM else &request.new_to
         cdef NameReplacement *other = &request.new_to if which == REPLACE_FROM else &request.new_from
         cdef NameReplacement before = new[0]
+        cdef sip_text parameters_before = request.record_route_parameters
         if has_line_end(display) or has_line_end(uri):
             return False
         if uri.length:
@@ -80,8 +81,9 @@ cdef class Replacer(RouteListener):
             new.display = display
         if new.has_uri and not other.has_uri and not before.has_uri:
             request.to_before_from = which == REPLACE_TO
-        if not self.write_name(request, address, new) or not self.compose_parameters(request):
+        if not self.compose_parameters(request) or not self.write_name(request, address, new):
             new[0] = before
+            request.record_route_parameters = parameters_before
             return False
         if new.has_uri and self.mode != RESTORE_NONE:
             if which == REPLACE_FROM:
@@ -96,19 +98,21 @@ cdef class Replacer(RouteListener):
         cdef const char *uri_end = address.uri.at + address.uri.length
         cdef const char *bracket = address.uri.at
         cdef bint brackets = address.brackets
-        cdef bint shows_display
         cdef text_writer out
-        cdef uint32_t capacity = uri.length + new.display.length + address.name_addr.length + 8
-        cdef char *space = message.scratch_reserve(capacity)
+        cdef uint32_t capacity
+        cdef char *space
+        if not new.has_display and (brackets or not needs_brackets(uri)):
+            return message.replace(address.uri, uri)
+        capacity = uri.length + new.display.length + address.name_addr.length - address.uri.length + 8
+        if new.has_display:
+            capacity -= address.display.length
+        space = message.scratch_reserve(capacity)
         if space == NULL:
             return False
         text_writer_start(&out, space, capacity)
         while brackets and bracket > address.name_addr.at and bracket[0] != c'<':
             bracket -= 1
-        shows_display = new.display.length != 0 if new.has_display else address.display.at != NULL
-        if not new.has_display:
-            text_put(&out, address.name_addr.at, <size_t>(bracket - address.name_addr.at))
-        elif shows_display:
+        if new.display.length:
             text_put_text(&out, new.display)
             if address.display.at != NULL and brackets:
                 # White space between display name and bracket stays as received.
@@ -116,7 +120,7 @@ cdef class Replacer(RouteListener):
                          <size_t>(bracket - address.display.at - address.display.length))
             else:
                 text_put(&out, b" ", 1)
-        if brackets or shows_display or needs_brackets(uri):
+        if brackets or new.display.length or needs_brackets(uri):
             text_put(&out, b"<", 1)
             text_put_text(&out, uri)
             if brackets:
@@ -137,8 +141,8 @@ cdef class Replacer(RouteListener):
         if self.mode == RESTORE_NONE or not (request.new_from.has_uri or request.new_to.has_uri):
             return True
         capacity = 64 + longer(request.from_.uri, request.new_from.uri) + longer(request.to.uri, request.new_to.uri)
-        capacity += longer(request.from_.display, request.new_from.display)
-        capacity += longer(request.to.display, request.new_to.display)
+        capacity += min(request.new_from.display.length, <uint32_t>DISPLAY_MAX)
+        capacity += min(request.new_to.display.length, <uint32_t>DISPLAY_MAX)
         capacity = capacity * 4 // 3 + <uint32_t>(2 * len(self.from_parameter) + 2 * len(self.to_parameter)) + 64
         space = request.scratch_reserve(capacity)
         if space == NULL:
@@ -148,7 +152,7 @@ cdef class Replacer(RouteListener):
                 and self.put_parameter(request, REPLACE_FROM if request.to_before_from else REPLACE_TO, &out)):
             return False
         if self.seal_count:
-            self.put_seal(request, text_of(space, text_writer_length(&out)), &out)
+            self.put_seal(request, text_of(space + 1, text_writer_length(&out) - 1), &out)      # without the first ";"
         request.record_route_parameters = text_of(space, text_writer_length(&out))
         return not out.overflow
 
@@ -184,13 +188,19 @@ cdef class Replacer(RouteListener):
     # --- sealing -------------------------------------------------------------------------------------------------
 
     cdef uint64_t seal_of(self, int key, SipMessage message, sip_text from_tag, sip_text parameters) noexcept:
-        """Binds the parameters to this dialog: a Route from another one does not pass either."""
+        """Binds the stored values, in whatever order they stand, to this dialog: a Route from another one does not pass."""
         cdef siphash_state state
+        cdef bytes name
+        cdef sip_text value
         siphash_start(&state, &self.seals[key])
         siphash_add(&state, message.call_id.at, message.call_id.length)
         siphash_add(&state, b"\0", 1)
         siphash_add(&state, from_tag.at, from_tag.length)
-        siphash_add(&state, parameters.at, parameters.length)
+        for name in (self.from_parameter, self.to_parameter, self.from_display_parameter, self.to_display_parameter):
+            siphash_add(&state, b"\0", 1)
+            if sip_parameter_find_exact(parameters, text_of(<const char *>name, <uint32_t>len(name)), &value):
+                siphash_add(&state, b"=", 1)
+                siphash_add(&state, value.at, value.length)
         return siphash_end(&state)
 
     cdef void put_seal(self, SipMessage request, sip_text parameters, text_writer *out) noexcept:
@@ -201,24 +211,18 @@ cdef class Replacer(RouteListener):
         text_put_hex(out, seal, SEAL_LENGTH)
 
     cdef bint seal_is_good(self, SipMessage message, sip_text parameters) noexcept:
-        """Whether one of the keys made the seal over the parameters that stand between ftag and it."""
-        cdef sip_text tag, value, sealed
+        """Whether one of the keys made the seal over the stored values and the tag in ftag."""
+        cdef sip_text tag, value
         cdef int key
         cdef uint64_t seal
         cdef char digits[SEAL_LENGTH]
         cdef text_writer out
-        cdef const char *start
         if not sip_parameter_find_exact(parameters, literal(SEAL_PARAMETER), &value) or value.length != SEAL_LENGTH:
             return False
-        tag = no_text()
-        start = parameters.at
-        if sip_parameter_find(parameters, b"ftag", &tag):
-            start = tag.at + tag.length
-        sealed = text_of(start, <uint32_t>(value.at - 5 - start))     # 5: ";vsc="
-        if value.at - 5 < start:
-            return False
+        if not sip_parameter_find(parameters, b"ftag", &tag):
+            tag = no_text()
         for key in range(self.seal_count):
-            seal = self.seal_of(key, message, tag, sealed)
+            seal = self.seal_of(key, message, tag, parameters)
             text_writer_start(&out, digits, sizeof(digits))
             text_put_hex(&out, seal, SEAL_LENGTH)
             if memcmp(digits, value.at, SEAL_LENGTH) == 0:

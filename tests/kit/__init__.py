@@ -1,0 +1,1 @@
+"""Test kit: plain-socket SIP endpoints, programs under test, and a bad network. Shares no code with uacfast."""
