@@ -1,5 +1,6 @@
 """Finding a transaction among a million: the keys are hashed with SipHash, the order is random."""
 import pytest
+
 from uacfast.testing.loops import LookupTable, hash_lookup_loop, hash_loop
 
 

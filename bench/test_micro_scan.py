@@ -1,7 +1,6 @@
 """Scanning and parsing a message: the first thing that happens to every datagram."""
-from uacfast.testing.loops import scan_and_parse_loop, scan_loop
-
 from bench.messages import INVITE, OK
+from uacfast.testing.loops import scan_and_parse_loop, scan_loop
 
 
 def test_scan_invite(per_operation):

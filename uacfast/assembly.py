@@ -14,9 +14,9 @@ TIMERS = ("retr_timer1", "retr_timer2", "fr_timer", "fr_inv_timer", "max_inv_lif
 class AssembledEngine:
     """An engine with everything that its configuration asks for; this is what a worker drives.
 
-    `handover`, `resolver`: None when there is only one worker, or only numeric next hops. `siphash_key`: 16 octets shared
-    by all workers. With `capture` nothing is sent: take_sent() tells what would have been, and `now` (milliseconds) starts
-    a virtual clock that advance() moves.
+    `handover`, `resolver`: None when there is only one worker, or only numeric next hops. `siphash_key`: 16 octets
+    shared by all workers. With `capture` nothing is sent: take_sent() tells what would have been, and `now`
+    (milliseconds) starts a virtual clock that advance() moves.
     """
 
     def __init__(self, config: Config, *, worker: int = 0, workers: int = 1, handover=None, resolver=None,
@@ -27,7 +27,8 @@ class AssembledEngine:
                              handover=handover, resolver=resolver, capture=capture, now=now)
         self._config = config
         self.apply(config)
-        for name in ("on_readable", "on_handover", "tick", "drain", "close", "receive", "advance", "take_sent", "fileno"):
+        for name in ("on_readable", "on_handover", "tick", "drain", "close", "receive", "advance", "take_sent",
+                     "fileno"):
             setattr(self, name, getattr(self.engine, name))
 
     def add_socket(self, fd: int, address: tuple[str, int], listen_index: int) -> None:

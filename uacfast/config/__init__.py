@@ -1,6 +1,6 @@
 """Configuration: a TOML file read into frozen Structs, or every error in it at once.
 
-`load(path)` and `parse(text)` return a Config or raise ConfigError.
+`load(path)` and `parse(text)` return a Config or raise ConfigError. Imports: nothing of the other rooms.
 """
 import re
 import tomllib

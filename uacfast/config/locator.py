@@ -9,11 +9,13 @@ from bisect import bisect_right
 
 from .problems import Path
 
-_BLANK = re.compile(r"(?:[ \t]+|#[^\n]*)*+")
-_BLANK_LINES = re.compile(r"(?:[ \t\n]+|#[^\n]*)*+")
-_KEY_PART = re.compile(r"""(?P<bare>[A-Za-z0-9_-]+)|(?P<literal>'[^'\n]*')|(?P<basic>"(?:[^"\\\n]+|\\.)*+")""")
-_STRING = re.compile(r'''"""(?:[^"\\]+|\\.|"(?!""))*+"""(?:""|")?|"(?:[^"\\\n]+|\\.)*+"'''
-                     r"""|'''(?:[^']+|'(?!''))*+'''(?:''|')?|'[^'\n]*'""", re.DOTALL)
+# Unrolled loops and no possessive repeats: those of Python 3.11.2, which Debian 12 has, match too little.
+_BLANK = re.compile(r"[ \t]*(?:#[^\n]*)?")
+_BLANK_LINES = re.compile(r"[ \t\n]*(?:#[^\n]*[ \t\n]*)*")
+_KEY_PART = re.compile(r"""(?P<bare>[A-Za-z0-9_-]+)|(?P<literal>'[^'\n]*')"""
+                       r"""|(?P<basic>"[^"\\\n]*(?:\\.[^"\\\n]*)*")""")
+_STRING = re.compile(r'''"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""(?:""|")?|"[^"\\\n]*(?:\\.[^"\\\n]*)*"'''
+                     r"""|'''[^']*(?:'(?!'')[^']*)*'''(?:''|')?|'[^'\n]*'""", re.DOTALL)
 _SCALAR = re.compile(r"[^,\]}#\n]+")
 
 

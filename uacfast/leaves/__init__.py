@@ -1,1 +1,1 @@
-"""Cython declarations of the C leaves in csrc/: one .pxd mirrors one header. The headers hold the contracts."""
+"""Cython declarations of the C leaves: one .pxd mirrors one header of csrc/, the contract. Imports: csrc."""

@@ -1,0 +1,1 @@
+"""Policy: [[route]] compiled to a decision list. Imports: uac, proxy, tm, transport, sip, leaves."""

@@ -1,1 +1,1 @@
-"""What tests and benchmarks need from the inside; nothing of the running proxy imports it."""
+"""What tests and benchmarks need from the inside; nothing of the running proxy imports it. Imports: all."""

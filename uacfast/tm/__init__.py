@@ -1,0 +1,1 @@
+"""Transactions: the four state machines, timers, CANCEL, forking. Imports: transport, sip, leaves."""

@@ -1,0 +1,1 @@
+"""Sockets, hand-over between workers, resolution of next hops. Imports: leaves."""

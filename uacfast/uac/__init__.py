@@ -1,0 +1,1 @@
+"""Kamailio's uac module: From/To replacement, digest. Imports: proxy, tm, sip, leaves."""

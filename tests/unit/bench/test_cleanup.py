@@ -27,7 +27,9 @@ def test_interrupting_stops_everything(tmp_path, start_options, number, status):
     command = [sys.executable, "-m", "bench.compare", "rate", "--systems", "relay", "--pin", "none", "--rate", "10",
                "--seconds", "60"]
     driver = subprocess.Popen(command, cwd=PROJECT, env=os.environ | {"TMPDIR": str(tmp_path)},
-                              stderr=subprocess.DEVNULL)
+                              stderr=subprocess.DEVNULL,
+                              # Of a test run in the background it would inherit that SIGINT is ignored.
+                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         wait_until(lambda: descendants(b"sip_load") and descendants(b"udp_relay"), 60, "the load")
         started = descendants(b"sip_load") + descendants(b"udp_relay")

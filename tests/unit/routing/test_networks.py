@@ -5,6 +5,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from uacfast.routing.networks import Networks
 
 # Few distinct high bits, so that networks nest, touch and overlap often.

@@ -5,8 +5,8 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uacfast.routing.matcher import Regex
 
+from uacfast.routing.matcher import Regex
 from uacfast.routing.regex import PROGRAM_MAX, STATES_MAX
 
 LITERALS = ["a", "b", "B", "1", "_", "-", "@", r"\.", r"\+", r"\x20", "é"]

@@ -8,6 +8,7 @@ ticks           how often tick() was called
 hang            blocks the loop
 """
 import os
+import select
 import signal
 import socket
 import time
@@ -28,21 +29,27 @@ class Engine:
         self.ticks = 0
         self.draining = False
         self.sockets = {}
+        self.poller = select.epoll()
         self.key = siphash_key
         if config.server.server_header == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
 
     def add_socket(self, fd, address, listen_index):
         self.sockets[listen_index] = socket.socket(fileno=os.dup(fd))
+        self.poller.register(fd, select.EPOLLIN)
         assert self.sockets[listen_index].getsockname()[:2] == tuple(address)
 
-    def on_readable(self, listen_index):
-        while True:
-            try:
-                data, source = self.sockets[listen_index].recvfrom(65536)
-            except BlockingIOError:
-                break
-            self._process(data, source, listen_index)
+    def fileno(self):
+        return self.poller.fileno()
+
+    def on_readable(self):
+        for listen_index, listening in self.sockets.items():
+            while True:
+                try:
+                    data, source = listening.recvfrom(65536)
+                except BlockingIOError:
+                    break
+                self._process(data, source, listen_index)
         if self.handover is not None:
             self.handover.flush_wakeups()
 
@@ -104,3 +111,4 @@ class Engine:
         for opened in self.sockets.values():
             opened.close()
         self.sockets.clear()
+        self.poller.close()

@@ -11,6 +11,7 @@ from collections import deque
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from uacfast.transport.handover import Handover
 
 RING = 131072

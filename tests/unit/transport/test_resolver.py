@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 import uvloop
-from kit.dns_stub import NOTIMP, REFUSED, SERVFAIL, DnsStub, encoded_record
 
+from kit.dns_stub import NOTIMP, REFUSED, SERVFAIL, DnsStub, encoded_record
 from uacfast.transport import dns_cache
 from uacfast.transport.resolver import SERVICES_MAX, ResolutionError, Resolver, Target, weighted_order
 
