@@ -1,10 +1,18 @@
 #include "sip_uri.h"
 #include "sip_chars.h"
 
-/* Only URI characters, and each '%' begins an escape. */
+/* Only URI characters, and each '%' begins an escape. A parameter value in quotes is no URI by the grammar, but peers
+ * send our own parameters back so, and Kamailio takes it. */
 static int valid_run(const char *at, const char *end)
 {
     for (; at < end; at++) {
+        if (*at == '"' && at[-1] == '=') {
+            const char *quote = memchr(at + 1, '"', (size_t)(end - at - 1));
+            if (!quote || (quote + 1 < end && quote[1] != ';') || !valid_run(at + 1, quote))
+                return 0;
+            at = quote;
+            continue;
+        }
         if (!sip_char_is(*at, SIP_CHAR_URI))
             return 0;
         if (*at == '%' && (end - at < 3 || !sip_char_is(at[1], SIP_CHAR_HEX) || !sip_char_is(at[2], SIP_CHAR_HEX)))

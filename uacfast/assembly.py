@@ -8,7 +8,7 @@ from uacfast.uac.replace import Replacer
 
 STRAY_REPLIES = {"drop": 0, "record_route": 1, "forward": 2}
 TIMERS = ("retr_timer1", "retr_timer2", "fr_timer", "fr_inv_timer", "max_inv_lifetime", "max_noninv_lifetime",
-          "wt_timer", "relay_100", "noninv_timeout_408", "disable_6xx_block", "failover_503")
+          "wt_timer", "faked_reply_prio", "relay_100", "noninv_timeout_408", "disable_6xx_block", "failover_503")
 
 
 class AssembledEngine:

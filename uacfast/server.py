@@ -208,7 +208,11 @@ def run(config_path: str, config: Config, engine: str = DEFAULT_ENGINE) -> int:
         except OSError as error:
             _print_failure(str(error))
             return 1
-        return await server.run()
+        try:
+            return await server.run()
+        finally:
+            # The loop gives the signals back as it closes; one that comes then must not change the exit status.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

@@ -68,7 +68,7 @@ class Tm(Table, frozen=True, kw_only=True):
     auto_inv_100_reason: v.NonEmptyText = "trying -- your call is important to us"
     relay_100: v.Flag = False                          # pass a 100 from downstream on
     noninv_timeout_408: v.Flag = True                  # 408 when a non-INVITE times out; false: silence (RFC 4320)
-    faked_reply_prio: v.CountOrZero = 2_000            # how much a 408 or 503 of our own ranks below a received reply
+    faked_reply_prio: v.CountOrZero = 2_000            # a 408 or 503 of our own ranks below a received reply of its class; 0: like one
     disable_6xx_block: v.Flag = False                  # let serial forking go on after a 6xx
     failover_503: v.Flag = True                        # a 503 sends the request to the next destination
     stray_replies: Literal["record_route", "forward", "drop"] = "record_route"   # a reply without transaction goes on
@@ -231,6 +231,8 @@ class Route(Table, frozen=True, kw_only=True):
 
 # Keys that are read and checked, but whose feature this version does not have, with what happens instead.
 _NOT_YET_UAC = {
+    "restore_from_avp": "replies are restored from what the transaction keeps",
+    "restore_to_avp": "replies are restored from what the transaction keeps",
     "credential": "401 and 407 are passed on to the caller",
     "auth_realm_avp": "401 and 407 are passed on to the caller",
     "auth_username_avp": "401 and 407 are passed on to the caller",

@@ -12,7 +12,7 @@ from uacfast.tm.client cimport ClientTransactions
 from uacfast.tm.forking cimport ResponseContext
 from uacfast.tm.server cimport ServerTransactions
 from uacfast.tm.settings cimport TransactionSettings
-from uacfast.tm.table cimport Transaction, TransactionTable
+from uacfast.tm.table cimport Branch, Transaction, TransactionTable
 from uacfast.transport.handover cimport Handover
 from uacfast.transport.udp cimport SendFailureListener, UdpTransport
 
@@ -64,6 +64,11 @@ cdef class Engine(SendFailureListener):
     cdef void process_own(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept
     cdef void dispatch(self, SipMessage message, const udp_address *source, int socket) noexcept
     cdef bint is_for_us(self, SipMessage message) noexcept
+    cdef bint names_us(self, SipMessage message) noexcept
+    cdef bint answers_method(self, SipMessage message, const Branch *branch, int method) noexcept
+    cdef void decide(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to,
+                     uint32_t loop_hash) noexcept
+    cdef void broken_start_line(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept
     cdef void refuse_for_now(self, SipMessage message, const udp_address *reply_to) noexcept
     cdef bint is_routable(self, SipMessage message) noexcept
     cdef void answer(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to, int status,

@@ -6,13 +6,13 @@ take_sent() shows what would have gone out. Nothing here waits.
 import os
 import select
 
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcmp, memcpy
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, nanosleep, timespec
 
 from uacfast.leaves.sip_header cimport sip_address_parse, sip_via, sip_via_parse
 from uacfast.leaves.sip_scan cimport (
     SIP_HEADER_CALL_ID, SIP_HEADER_REASON, SIP_HEADER_RECORD_ROUTE, SIP_HEADER_VIA, SIP_METHOD_ACK, SIP_METHOD_BYE,
-    SIP_METHOD_CANCEL, SIP_METHOD_INVITE, SIP_METHOD_OPTIONS, SIP_METHOD_REGISTER, SIP_METHOD_SUBSCRIBE,
+    SIP_METHOD_CANCEL, SIP_METHOD_INVITE, SIP_METHOD_OPTIONS, SIP_METHOD_OTHER,
     SIP_SCAN_KEEPALIVE, SIP_SCAN_OK, sip_first_header, sip_header, sip_method_id_of, sip_scan_result,
 )
 from uacfast.leaves.sip_uri cimport SIP_SCHEME_SIP, SIP_SCHEME_SIPS, sip_parameter_find, sip_uri, sip_uri_parse
@@ -326,6 +326,8 @@ cdef class Engine(SendFailureListener):
         cdef int owner
         if result != SIP_SCAN_OK:
             self.counters.at[DROP_KEEPALIVE if result == SIP_SCAN_KEEPALIVE else DROP_NOT_SIP] += 1
+            if result != SIP_SCAN_KEEPALIVE:
+                self.broken_start_line(data, length, source, socket)
             return
         if self.workers > 1:
             header = sip_first_header(&message.index, SIP_HEADER_CALL_ID)
@@ -336,6 +338,24 @@ cdef class Engine(SendFailureListener):
                     self.handover.push(owner, data, length, source, socket)
                     return
         self.dispatch(message, source, socket)
+
+    cdef void broken_start_line(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept:
+        """Something like a request whose first line cannot be read: 400 when the rest can be answered (engine S2)."""
+        cdef SipMessage message = self.message
+        cdef const char *line_end = <const char *>memchr(data, c'\n', length)
+        cdef udp_address reply_to
+        cdef bytes repaired
+        if line_end == NULL or length < 16 or memcmp(data, b"SIP/", 4) == 0 or memcmp(data, b"ACK", 3) == 0:
+            return
+        repaired = b"X sip:x@x SIP/2.0\r" + data[line_end - data:length]
+        if (message.scan(repaired, <uint32_t>len(repaired), &self.settings.limits, self.settings.accept_bare_lf)
+                != SIP_SCAN_OK or not message.parse_top_via() or not message.parse_addresses()
+                or sip_method_id_of(message.cseq.method) == SIP_METHOD_ACK):
+            return
+        message.source = source[0]
+        message.socket = socket
+        if reply_address(message, &reply_to):
+            self.stateless.refuse(message, 400, b"Bad request line", &reply_to)
 
     cdef void process_own(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept:
         """A datagram that another worker found to be ours."""
@@ -420,7 +440,13 @@ cdef class Engine(SendFailureListener):
     cdef bint is_for_us(self, SipMessage message) noexcept:
         """A Request-URI that names one of our addresses and no user."""
         cdef sip_uri uri
-        return (sip_uri_parse(message.index.request_uri, &uri) == 0 and uri.user.at == NULL
+        return (self.names_us(message) and sip_uri_parse(message.index.request_uri, &uri) == 0
+                and uri.user.at == NULL)
+
+    cdef bint names_us(self, SipMessage message) noexcept:
+        """A Request-URI with one of our addresses."""
+        cdef sip_uri uri
+        return (sip_uri_parse(message.index.request_uri, &uri) == 0
                 and uri.scheme in (SIP_SCHEME_SIP, SIP_SCHEME_SIPS) and self.transport.is_own(uri.host, uri.port))
 
     cdef void refuse_for_now(self, SipMessage message, const udp_address *reply_to) noexcept:
@@ -436,12 +462,16 @@ cdef class Engine(SendFailureListener):
 
     cdef void in_dialog(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to,
                         uint32_t loop_hash) noexcept:
-        """A request within a dialog travels by its route set; without one it is none of ours (engine RR8)."""
+        """A request within a dialog travels by its route set. One without a Route of ours is for nobody here when its
+        Request-URI is ours (engine RR8); else policy decides."""
         cdef int outcome = self.forwarder.take_routes(message)
         if outcome == ROUTE_BROKEN:
             self.stateless.refuse(message, 400, b"Bad Route", reply_to)
         elif outcome != ROUTE_TAKEN:
-            self.stateless.refuse(message, 404, b"Not here", reply_to)
+            if self.names_us(message):
+                self.stateless.refuse(message, 404, b"Not here", reply_to)
+            else:
+                self.decide(message, key_hash, reply_to, loop_hash)
         elif not self.is_routable(message):
             self.stateless.refuse(message, 416, NULL, reply_to)
         else:
@@ -455,12 +485,16 @@ cdef class Engine(SendFailureListener):
 
     cdef void initial(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to,
                       uint32_t loop_hash) noexcept:
-        """Policy decides."""
-        cdef Decision decision
-        cdef object context
         if self.forwarder.take_routes(message) == ROUTE_BROKEN:
             self.stateless.refuse(message, 400, b"Bad Route", reply_to)
-            return
+        else:
+            self.decide(message, key_hash, reply_to, loop_hash)
+
+    cdef void decide(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to,
+                     uint32_t loop_hash) noexcept:
+        """Let policy tell what becomes of the request, and do it."""
+        cdef Decision decision
+        cdef object context
         decision.verdict = VERDICT_NONE
         decision.status = 0
         decision.reason = no_text()
@@ -546,13 +580,21 @@ cdef class Engine(SendFailureListener):
             self.stray_response(message)
             return
         method = sip_method_id_of(message.cseq.method)
-        if method == branch.transaction.method and self.is_forwardable(message, branch.transaction):
+        if self.answers_method(message, branch, method) and self.is_forwardable(message, branch.transaction):
             self.client.response(branch, message)
         elif method == SIP_METHOD_CANCEL and branch.transaction.method == SIP_METHOD_INVITE:
             if message.index.status >= 200:
                 self.client.cancel_answered(branch)
         else:
             self.counters.at[DROP_BAD_RESPONSE] += 1
+
+    cdef bint answers_method(self, SipMessage message, const Branch *branch, int method) noexcept:
+        """Whether the CSeq method is the request's; one that has no id is compared with what was sent."""
+        cdef sip_text text = message.cseq.method
+        if method != branch.transaction.method:
+            return False
+        return (method != SIP_METHOD_OTHER or branch.sent.length <= text.length
+                or memcmp(branch.sent.at, text.at, text.length) == 0 and branch.sent.at[text.length] == c' ')
 
     cdef bint is_forwardable(self, SipMessage message, const Transaction *transaction) noexcept:
         """A final that cannot be sent on would end its branch and leave the caller without an answer: refuse it before.

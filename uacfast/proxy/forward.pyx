@@ -75,15 +75,16 @@ cdef class Forwarder(TransactionUser):
         return request.replace(header.value, text_of(space, header.value.length))
 
     cdef int take_routes(self, SipMessage request) noexcept:
-        """Loose and strict routing; RouteOutcome, and request.next_hop is what remains of the route set."""
+        """Loose and strict routing; a RouteOutcome. Within a dialog of ours what remains of the route set is the next hop;
+        a route set that somebody brings to an initial request leads nowhere (engine RR7): policy decides."""
         cdef int taken = 0
         cdef RouteOutcome outcome = take_own_routes(request, self.transport, &self.routes, self.settings.routes, &taken)
         if outcome == ROUTE_BROKEN:
             return outcome
-        if outcome == ROUTE_TAKEN and request.to.tag.at != NULL:
+        if outcome == ROUTE_TAKEN:
             self.listener.loose_routed(request)
-        if not follow_route(request, &self.routes, taken):
-            return ROUTE_BROKEN
+            if request.to.tag.at != NULL and not follow_route(request, &self.routes, taken):
+                return ROUTE_BROKEN
         return outcome
 
     cdef uint32_t loop_hash(self, SipMessage request) noexcept:

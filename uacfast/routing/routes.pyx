@@ -2,7 +2,9 @@
 
 Everything is compiled when the configuration is read; judging a request makes no Python object.
 """
-from uacfast.leaves.sip_scan cimport SIP_METHOD_OTHER, sip_method_id_of
+from uacfast.leaves.sip_scan cimport (
+    SIP_METHOD_INVITE, SIP_METHOD_NOTIFY, SIP_METHOD_OTHER, SIP_METHOD_REFER, SIP_METHOD_SUBSCRIBE, sip_method_id_of,
+)
 from uacfast.leaves.text_writer cimport text_writer, text_writer_start
 from uacfast.leaves.udp_batch cimport AF_INET
 from uacfast.proxy.hooks cimport VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
@@ -122,11 +124,15 @@ cdef class RouteList(RequestPolicy):
         cdef sip_text text
         request.fr_timer = route.fr_timer
         request.fr_inv_timer = route.fr_inv_timer
-        request.record_route = route.record_route
+        # Only what may begin a dialog is record-routed (RFC 3261 §16.6 step 4, RFC 6665, RFC 3515).
+        request.record_route = route.record_route and request.index.method in (
+            SIP_METHOD_INVITE, SIP_METHOD_SUBSCRIBE, SIP_METHOD_REFER, SIP_METHOD_NOTIFY)
         if route.new_uri is not None:
             text = route.new_uri.evaluate(request, self.transport)
             if text.length == 0 or not request.replace_request_uri(text):
                 return False
+        if request.to.tag.at != NULL:
+            return True      # within a dialog that did not begin here nothing is replaced (uac-semantics §1.10)
         if route.replaces_from and not self.replace(request, REPLACE_FROM, route.from_display, route.from_uri):
             return False
         return not route.replaces_to or self.replace(request, REPLACE_TO, route.to_display, route.to_uri)

@@ -36,5 +36,6 @@ cdef class ResponseContext(BranchUser):
     cdef void reply_locally(self, Transaction *transaction, int status) noexcept
     cdef void forget(self, Transaction *transaction) noexcept
     cdef void finish_if_all_failed(self, Transaction *transaction, Branch *last, SipMessage response) noexcept
+    cdef int rank(self, const Branch *branch) noexcept
     cdef Branch *best(self, Transaction *transaction) noexcept
     cdef void add_other_challenges(self, Transaction *transaction, Branch *chosen, SipMessage response) noexcept

@@ -126,7 +126,7 @@ cdef class ResponseContext(BranchUser):
         cdef Branch *branch = transaction.branches
         cdef Branch *best = NULL
         while branch != NULL:
-            if branch.final >= 300 and (best == NULL or rank(branch) < rank(best)):
+            if branch.final >= 300 and (best == NULL or self.rank(branch) < self.rank(best)):
                 best = branch
             branch = branch.next
         return best
@@ -234,19 +234,18 @@ cdef class ResponseContext(BranchUser):
                 self.client.cancel(branch, reason_line)
             branch = branch.next
 
-
-cdef int rank(const Branch *branch) noexcept:
-    """Lower goes upstream first: 6xx, then the lower class; within 4xx what helps the caller; ours after real ones (F5, F8)."""
-    cdef int status = branch.final
-    cdef int klass = status / 100
-    cdef int order = 0 if klass == 6 else klass
-    cdef int inside
-    if status in (401, 407, 415, 420, 484):
-        inside = status - 400
-    elif status == 408:
-        inside = 299
-    else:
-        inside = 100 + status % 100
-    if branch.flags & LOCALLY_MADE:
-        inside += 300
-    return order * 1000 + inside
+    cdef int rank(self, const Branch *branch) noexcept:
+        """Lower goes upstream first: 6xx, then the lower class; within 4xx what helps the caller; ours after real ones (F5, F8)."""
+        cdef int status = branch.final
+        cdef int klass = status / 100
+        cdef int order = 0 if klass == 6 else klass
+        cdef int inside
+        if status in (401, 407, 415, 420, 484):
+            inside = status - 400
+        elif status == 408:
+            inside = 299
+        else:
+            inside = 100 + status % 100
+        if branch.flags & LOCALLY_MADE and self.settings.faked_reply_prio:
+            inside += 300
+        return order * 1000 + inside
