@@ -26,7 +26,7 @@ from uacfast.proxy.route_set cimport ROUTE_BROKEN, ROUTE_TAKEN, RouteSet, read_r
 from uacfast.proxy.sanity cimport Refusal, check_form, check_forwarding, has_looped
 from uacfast.proxy.settings cimport STRAY_DROP, STRAY_FORWARD
 from uacfast.proxy.stateless cimport reply_address
-from uacfast.sip.build cimport remove_top_via, write_message
+from uacfast.sip.build cimport is_last_via, remove_top_via, write_message
 from uacfast.sip.message cimport literal, no_text, text_of
 from uacfast.tm.table cimport (
     Branch, CANCELLED, CancelAttempt, FINAL_SENT, LOCAL, TIMER_BRANCH, TIMER_CANCEL, TIMER_SERVER,
@@ -601,8 +601,9 @@ cdef class Engine(SendFailureListener):
 
         From and To are read only where they are to be restored, the next Via is always needed (§16.7 step 3).
         """
-        if message.via.next == NULL and sip_first_header(&message.index, SIP_HEADER_VIA).next == 0:
-            return transaction.flags & LOCAL != 0
+        if is_last_via(message):
+            # A refusal without the caller's Via still ends the branch: SIPp callees build 487 from the CANCEL.
+            return transaction.flags & LOCAL != 0 or message.index.status >= 300
         if transaction.upstream_from.at == NULL and transaction.upstream_to.at == NULL:
             return True
         return message.parse_addresses()

@@ -12,5 +12,6 @@ cdef bint write_ack(const sip_message *sent, sip_text response_to, text_writer *
 cdef bint write_cancel(const sip_message *sent, sip_text reason_line, text_writer *out) noexcept
 cdef bint write_message(SipMessage message, text_writer *out) noexcept
 cdef bint remove_top_via(SipMessage message) noexcept
+cdef bint is_last_via(SipMessage message) noexcept
 cdef bint mark_source(SipMessage request, bint force_rport) noexcept
 cdef const char *reason_phrase(int status) noexcept

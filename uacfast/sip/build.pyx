@@ -240,6 +240,11 @@ cdef bint write_message(SipMessage message, text_writer *out) noexcept:
     return not out.overflow
 
 
+cdef bint is_last_via(SipMessage message) noexcept:
+    """Whether the topmost Via value is the only one."""
+    return message.via.next == NULL and sip_first_header(&message.index, SIP_HEADER_VIA).next == 0
+
+
 cdef bint remove_top_via(SipMessage message) noexcept:
     """Take the topmost Via value off; its line goes too when it held no other (RFC 3261 §16.7 step 3)."""
     cdef const sip_header *header = sip_first_header(&message.index, SIP_HEADER_VIA)

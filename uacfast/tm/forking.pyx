@@ -11,7 +11,7 @@ from uacfast.leaves.sip_scan cimport (
 from uacfast.leaves.text_writer cimport (
     text_put_string, text_put_uint, text_writer, text_writer_length, text_writer_start,
 )
-from uacfast.sip.build cimport remove_top_via, write_message
+from uacfast.sip.build cimport is_last_via, remove_top_via, write_message
 from uacfast.sip.message cimport literal, no_text, text_of
 from uacfast.tm.table cimport CANCELLED, CANCEL_NONE, FINAL_SENT, LOCAL, LOCALLY_MADE
 from uacfast.transport.udp cimport datagram_space
@@ -70,6 +70,10 @@ cdef class ResponseContext(BranchUser):
         cdef text_writer reason
         if transaction.flags & FINAL_SENT:
             return
+        if response is not None and not transaction.flags & LOCAL and is_last_via(response):
+            # It cannot travel on, but the caller is told the same in our own words.
+            branch.flags |= LOCALLY_MADE
+            response = None
         if response is not None and transaction.branch_count > 1 or transaction.context != NULL:
             if response is not None:
                 self.table.fill(&branch.response, response.index.data, response.index.length)
