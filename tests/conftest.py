@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from kit.configuration import Configuration
 from kit.endpoint import Endpoint
 from kit.ports import free_port

@@ -13,7 +13,7 @@ STARTER = r'''# uacfast: starter configuration. It works as it is:
 # alias = []                      # more names that are ours: ["sip.example.com", "203.0.113.5:5060"]
 # batch_pause = 500               # microseconds: longest pause between two drains under load; 0: never pause
 # drain_timeout = 60              # seconds that SIGTERM waits for running transactions
-# max_transactions = 1000000      # above this many a new INVITE is answered 503
+# max_transactions = 2000000      # above this many a new INVITE is answered 503
 
 # One [[listen]] per socket.
 [[listen]]

@@ -1,6 +1,7 @@
 """Interoperability always involves a real Kamailio; its absence is a failure."""
 
 import pytest
+
 from kit.programs import required
 
 

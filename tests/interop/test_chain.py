@@ -1,6 +1,7 @@
 """uacfast and Kamailio one behind the other, in both orders; each replaces and restores on its own."""
 
 import pytest
+
 from kit.call import Call
 from kit.configuration import Configuration, Replace, Route
 from kit.message import name_addr_of

@@ -1,6 +1,7 @@
 """SIPp's own caller and callee through the proxy: basic calls and cancelled calls."""
 
 import pytest
+
 from kit.configuration import Configuration, Replace, Route
 from kit.ports import free_port
 from kit.sipp import Sipp

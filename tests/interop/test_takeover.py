@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+
 from kit.call import Call
 from kit.configuration import Configuration, Replace, Route
 from kit.ports import free_port

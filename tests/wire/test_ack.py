@@ -1,6 +1,7 @@
 """ACK: engine.md section 11; RFC 3261 sections 13.2.2.4, 17.1.1.3 and 17.2.1."""
 
 import pytest
+
 from kit.call import Call
 from kit.endpoint import is_reply, is_request
 

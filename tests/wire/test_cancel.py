@@ -1,6 +1,7 @@
 """CANCEL: engine.md section 10; RFC 3261 sections 9 and 16.10."""
 
 import pytest
+
 from kit.call import Call
 from kit.endpoint import is_request, token
 

@@ -1,6 +1,7 @@
 """Client transactions: engine.md section 6 (T6a-T6c); RFC 3261 section 17.1, with T1 = 50 ms."""
 
 import pytest
+
 from kit.call import Call
 from kit.configuration import Route
 from kit.endpoint import is_request

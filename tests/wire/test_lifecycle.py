@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+
 from kit.call import Call
 from kit.configuration import Configuration, Replace, Route
 from kit.ports import free_port

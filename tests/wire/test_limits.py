@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from kit.endpoint import is_reply, is_request, token
 
 

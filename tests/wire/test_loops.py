@@ -1,6 +1,7 @@
 """Loops and spirals: engine.md section 4 (V5), RFC 3261 section 16.3 step 4 and RFC 5393."""
 
 import pytest
+
 from kit.configuration import Configuration, Route
 from kit.endpoint import is_request
 from kit.message import parameters_of

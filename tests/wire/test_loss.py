@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from kit.call import Call
 from kit.configuration import Configuration, Replace, Route
 from kit.endpoint import Endpoint

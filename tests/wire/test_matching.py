@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from kit.endpoint import is_request, reply_to, token
 from kit.message import Message
 

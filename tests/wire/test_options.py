@@ -1,6 +1,7 @@
 """Options that change what goes out: [tm], [rr], [server] and [limits]."""
 
 import pytest
+
 from kit.call import Call
 from kit.configuration import Configuration, Route
 from kit.endpoint import is_reply, is_request, token

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from kit.call import Call
 from kit.configuration import Configuration, Route
 from kit.endpoint import token

@@ -1,6 +1,7 @@
 """Replacing From and To on the initial request: uac-semantics sections 1.8-1.10 and 2."""
 
 import pytest
+
 from kit.call import Call
 from kit.configuration import Replace, Route
 from kit.endpoint import is_reply

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from kit.configuration import Route
 from kit.endpoint import token
 from kit.message import Message

@@ -1,6 +1,7 @@
 """Replies, forking and the choice of the best: engine.md section 9; RFC 3261 section 16.7."""
 
 import pytest
+
 from kit.configuration import Configuration, Route
 from kit.endpoint import is_reply, is_request, token
 from kit.message import Message

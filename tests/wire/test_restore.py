@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from kit.call import Call
 from kit.configuration import Replace, Route
 from kit.message import display_of, name_addr_of, uri_of, uri_parameters

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from kit.configuration import Route
 from kit.endpoint import is_reply, token
 from kit.message import Message

@@ -1,6 +1,7 @@
 """Server transactions: engine.md section 5 (T5a-T5e); RFC 3261 section 17.2, RFC 6026 section 7.1."""
 
 import pytest
+
 from kit.call import Call
 from kit.endpoint import is_reply, is_request, token
 

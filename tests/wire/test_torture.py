@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from kit.configuration import Route
 from kit.endpoint import Endpoint
 from kit.message import Message, canonical

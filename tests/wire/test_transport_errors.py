@@ -1,6 +1,7 @@
 """Transport errors reach the transaction at once: engine.md section 3, T9."""
 
 import pytest
+
 from kit.configuration import Configuration, Route
 from kit.endpoint import Endpoint
 from kit.ports import free_port

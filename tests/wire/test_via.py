@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from kit.call import Call
 from kit.endpoint import token
 from kit.message import parameters_of

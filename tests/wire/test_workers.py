@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+
 from kit.call import Call
 from kit.configuration import Configuration, Replace, Route
 from kit.endpoint import is_request, token

@@ -23,7 +23,7 @@ class Server(Table, frozen=True, kw_only=True):
     alias: tuple[v.HostPort, ...] = ()                 # more names that are ours, host[:port] (Kamailio's alias)
     batch_pause: v.Microseconds = 500                  # longest pause between two drains under load; 0: never pause
     drain_timeout: v.SecondsOrZero = 60                # seconds SIGTERM waits for running transactions; 0: does not
-    max_transactions: v.Count = 1_000_000              # above this many a new INVITE is answered 503
+    max_transactions: v.Count = 2_000_000              # above this many a new INVITE is answered 503
 
 
 class Listen(Table, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class Tm(Table, frozen=True, kw_only=True):
     auto_inv_100_reason: v.NonEmptyText = "trying -- your call is important to us"
     relay_100: v.Flag = False                          # pass a 100 from downstream on
     noninv_timeout_408: v.Flag = True                  # 408 when a non-INVITE times out; false: silence (RFC 4320)
-    faked_reply_prio: v.CountOrZero = 2_000            # a 408 or 503 of our own ranks below a received reply of its class; 0: like one
+    faked_reply_prio: v.CountOrZero = 2_000            # our own 408 or 503 ranks below received ones; 0: like them
     disable_6xx_block: v.Flag = False                  # let serial forking go on after a 6xx
     failover_503: v.Flag = True                        # a 503 sends the request to the next destination
     stray_replies: Literal["record_route", "forward", "drop"] = "record_route"   # a reply without transaction goes on
@@ -176,7 +176,7 @@ class Replacement(Table, frozen=True, kw_only=True):
 
     EXPECTED: ClassVar[str] = "a table { display, uri } with at least one of the two"
 
-    display: v.Text | UnsetType = UNSET                # not given: stays as it is; "": removed
+    display: v.DisplayText | UnsetType = UNSET                # not given: stays as it is; "": removed
     uri: v.Uri = ""                                    # "": stays as it is
 
 

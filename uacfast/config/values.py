@@ -11,6 +11,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from uacfast.routing.regex import compile_regex
+from uacfast.routing.template import Template
+
 SIP_PORT = 5060
 INT32_MAX = 2**31 - 1
 
@@ -123,11 +126,14 @@ def _uri(text: str, schemes: str, sip_only: bool) -> str:
 
 
 def _any_uri(text: str) -> str:
-    return _uri(text, "a URI such as sip:user@example.com (sip:, sips: or tel:)", sip_only=False) if text else text
+    if not text:
+        return text
+    return _with_variables(_uri(text, "a URI such as sip:user@example.com (sip:, sips: or tel:)", sip_only=False))
 
 
 def _relay_uri(text: str) -> str:
-    return _uri(text, "a sip: URI such as sip:192.0.2.10:5060 (this version sends over UDP only)", sip_only=True)
+    what = "a sip: URI such as sip:192.0.2.10:5060 (this version sends over UDP only)"
+    return _with_variables(_uri(text, what, sip_only=True))
 
 
 def _network(text: str) -> str:
@@ -146,9 +152,18 @@ def _expression(text: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"a regular expression ({error})") from None
+            if text:
+                compile_regex(text)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"a regular expression that routes can use ({str(error).rstrip('.')})") from None
+    return text
+
+
+def _with_variables(text: str) -> str:
+    try:
+        Template(one_line(text))
+    except ValueError as error:
+        raise ValueError(f"known pseudo-variables only ({str(error).rstrip('.')})") from None
     return text
 
 
@@ -219,6 +234,7 @@ def _integer(least: int, most: int, what: str) -> Any:
 
 Flag = Annotated[bool, Meta(description="true or false (or 1 or 0)")]
 Text = Annotated[str, Meta(description="a string"), Check(one_line)]
+DisplayText = Annotated[str, Meta(description="a string"), Check(_with_variables)]
 NonEmptyText = Annotated[str, Meta(description="a string that is not empty"), Check(_non_empty)]
 SecretText = Annotated[str, Meta(description="a string"), SECRET]
 SealKey = Annotated[str, Meta(description="a key, a string that is not empty"), SECRET, Check(_non_empty)]

@@ -1,6 +1,6 @@
 """Texts with pseudo-variables, compiled once and evaluated without Python objects.
 
-`$name`, `$(name)` and `$hdr(Header-Name)`; `$$` is a dollar sign. A variable that has no value (null) writes nothing.
+`$name`, `$(name)` and `$hdr(Header-Name)`; `$$`, and a `$` before anything but a letter, is a dollar sign. A variable that has no value (null) writes nothing.
 """
 import re
 
@@ -20,7 +20,7 @@ VARIABLES = {
     "rm": METHOD, "ci": CALL_ID, "si": SOURCE_ADDRESS, "sp": SOURCE_PORT, "ua": USER_AGENT,
     "Ri": RECEIVED_ADDRESS, "Rp": RECEIVED_PORT,
 }
-_TOKEN = re.compile(r"\$(?:(\$)|(?:\(hdr\(|hdr\()([^()\s]+)\)\)?|\((\w+)\)|(\w+))|([^$]+)|(\$)")
+_TOKEN = re.compile(r"\$(?:(\$)|(?:\(hdr\(|hdr\()([^()\s]+)\)\)?|\((\w+)\)|([A-Za-z_]\w*))|([^$]+|\$(?!\())|(\$\([^)]*\)?)")
 
 
 cdef class Template:
@@ -35,7 +35,7 @@ cdef class Template:
                 literal += dollar or text
                 continue
             if stray:
-                raise ValueError(f"A single $ in {source!r} begins no pseudo-variable; write $$ for a dollar sign.")
+                raise ValueError(f"{stray} is not a pseudo-variable that routes know; transformations need a script.")
             if header:
                 variable, argument, rest = HEADER, header, ""
             else:

@@ -99,7 +99,7 @@ ruri_user = '^\+?[0-9]+$'
 replace_from = { display = "", uri = "sip:anon@edge.example" }
 replace_to = { uri = "sip:$rU@carrier.example" }
 record_route = 1
-relay = ["sip:127.0.0.1:5080", "sip:[2001:db8::2];transport=udp", "sip:$var(gateway)"]
+relay = ["sip:127.0.0.1:5080", "sip:[2001:db8::2];transport=udp", "sip:$rU@[2001:db8::3]"]
 fork = true
 ruri = "tel:+4930123456;phone-context=example.com"
 fr_timer = 2000
@@ -120,7 +120,7 @@ reply = { code = 403, reason = "Forbidden" }
 
 @pytest.mark.parametrize("uri", [
     "sip:alice@example.com", "sips:alice:pw@[2001:db8::1]:5061;lr?Subject=x", "SIP:example.com", "sip:a;b=c@d",
-    "tel:+1-201-555-0123", "sip:!$&'()*+,=@example.com".replace("'", "%27"), "$fu", "sip:$(rU{s.strip})@x", ""])
+    "tel:+1-201-555-0123", "sip:!$&'()*+,=@example.com".replace("'", "%27"), "$fu", "sip:$(rU)@x", "sip:a$1@x", ""])
 def test_uris(uri):
     assert read(f"[[route]]\nruri = '{uri}'").route[0].ruri == uri
 

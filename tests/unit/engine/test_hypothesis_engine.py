@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from kit.memory import CALLEE, CALLEE_B, CALLER, MemoryProxy, reply, request
 from kit.message import Message, name_addr_of, parameters_of, uri_of
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from uacfast.uac.digest import ha1, response
 
 VECTORS = json.loads((Path(__file__).parents[2] / "data" / "auth-vectors.json").read_text())

@@ -3,6 +3,7 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
 from uacfast.testing.leaves import HashTable
 
 # The table takes the high bits of hash * MULTIPLIER; the inverse gives hashes whose places we choose.

@@ -3,6 +3,7 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from uacfast.testing.leaves import md5_pieces
 
 # RFC 1321 §A.5

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from uacfast.uac.rr_param import URI_MAX, decode, encode
 
 VECTORS = json.loads((Path(__file__).parents[2] / "data" / "rr-param-vectors.json").read_text())["vectors"]

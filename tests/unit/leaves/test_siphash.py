@@ -1,5 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
+
 from uacfast.testing.leaves import siphash, siphash_pieces
 
 # SipHash-2-4 as OpenSSL computes it (`openssl mac SIPHASH`, 8 octets): key 00 01 .. 0f, input 00 01 .. of length 0 to

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
 from uacfast.testing.leaves import Slab
 
 CSRC = Path(__file__).parents[3] / "csrc"

@@ -1,5 +1,6 @@
 """What the leaves cost: `pytest tests/unit/leaves/test_speed.py --benchmark-enable`; a round is ROUNDS operations."""
 import pytest
+
 from uacfast.testing.leaves import HashTable, Slab, TimerWheel, siphash
 from uacfast.uac.digest import response
 from uacfast.uac.rr_param import decode, encode

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from uacfast.testing.leaves import BATCH, UdpReceiver, UdpSender, read_error
 
 CSRC = Path(__file__).parents[3] / "csrc"

@@ -2,6 +2,7 @@
 import json
 
 import pytest
+
 from kit.memory import CALLEE, CALLER, RELAY, MemoryProxy, request, route
 from uacfast.routing.template import VARIABLES, Template
 
@@ -84,7 +85,7 @@ def test_text_round_variables(text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["$xx", "$", "a$ b", "$(xx)", "$(rUx)", "$r", "$1", "$hdr()", "$(", "$hdr(", "$$$", "$RU"]
+    "text", ["$xx", "$(xx)", "$(rUx)", "$r", "$hdr()", "$(", "$hdr(", "$RU"]
 )
 def test_what_is_no_variable_is_refused_with_a_sentence(text):
     with pytest.raises(ValueError, match=r"pseudo-variable.*(know|\$\$)"):
@@ -109,3 +110,8 @@ def test_folded_values_do_not_break_the_header():
     proxy.receive(request(headers="X: a\r\n b\r\n"))
     for message in proxy.take(CALLEE):
         assert "\r\n" not in message.raw_value("From")
+
+
+@pytest.mark.parametrize(("text", "written"), [("$", "$"), ("$1", "$1"), ("a$ b", "a$ b"), ("$$$", "$$"), ("$&", "$&")])
+def test_a_dollar_that_begins_no_name_stands_for_itself(text, written):
+    assert evaluated(text) == written

@@ -2,6 +2,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from uacfast.testing.edit_list import EditList
 
 TEXT = b"0123456789abcdef"

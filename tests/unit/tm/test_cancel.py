@@ -1,5 +1,6 @@
 """CANCEL and ACK (RFC 3261 §9, §16.10, §17.1.1.3; engine specification §10 and §11), in memory."""
 import pytest
+
 from kit.memory import CALLEE, CALLEE_B, CALLER, FORK, RELAY, SERIAL, Dialog, MemoryProxy, reply, request, route
 
 REPLACED = 'replace_from = { display = "", uri = "sip:anon@anonymous.invalid" }\nrecord_route = true\n'

@@ -1,5 +1,6 @@
 """Client transactions by the virtual clock: RFC 3261 §17.1 and RFC 6026 §7.2, with Kamailio's timers."""
 import pytest
+
 from kit.memory import CALLEE, CALLER, RELAY, MemoryProxy, reply, request, route
 
 LONG = "fr_timer = 32000\n"

@@ -1,6 +1,7 @@
 """Several targets, at once or in turn: which responses go upstream (RFC 3261 §16.7; engine specification §9)."""
 
 import pytest
+
 from kit.memory import CALLEE, CALLEE_B, CALLEE_C, CALLER, FORK, SERIAL, MemoryProxy, request, route
 
 THREE = 'relay = ["sip:127.0.0.1:40002", "sip:127.0.0.1:40003", "sip:127.0.0.1:40004"]\n'

@@ -1,5 +1,6 @@
 """Server transactions by the virtual clock: RFC 3261 §17.2 and RFC 6026 §7.1."""
 import pytest
+
 from kit.memory import CALLEE, CALLER, RELAY, MemoryProxy, request, route
 
 

@@ -1,5 +1,6 @@
 """The transaction state tables, row by row against RFC 3261 §17 as changed by RFC 6026."""
 import pytest
+
 from uacfast.testing.states import EVENTS, MACHINES, STATES, step
 
 # (state, event): (actions, next state). Source: the figures, and the text of the section named at each table.

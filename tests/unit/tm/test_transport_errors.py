@@ -5,6 +5,7 @@ import errno
 from types import SimpleNamespace
 
 import pytest
+
 from kit.memory import CALLEE, CALLEE_B, CALLEE_C, CALLER, FORK, SERIAL, MemoryProxy, request, route
 from uacfast.testing.transport import refuse_send, unreachable
 

@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from kit.memory import CALLEE, CALLER, FORK, RELAY, SERIAL, Dialog, MemoryProxy, reply, request, route
 from kit.message import Message, display_of, name_addr_of, uri_of
 

@@ -1,5 +1,6 @@
 """From/To replacement on one message: uac-semantics §1.1, §1.3, §1.6, §1.8, §1.10-§1.12."""
 import pytest
+
 from kit.memory import request
 from kit.message import Message, parameters_of
 from uacfast.testing.replacement import Replacement
