@@ -25,6 +25,21 @@ def per_operation(request, benchmark):
     return run
 
 
+@pytest.fixture
+def per_message(request, benchmark):
+    """per_message(function, make_batch, size, guide_ns=...) times function(batch) on fresh batches of `size` messages
+    and reports the median per message; returns what the last call returned."""
+    def run(function, make_batch, size, guide_ns=None):
+        returned = benchmark.pedantic(function, setup=lambda: ((make_batch(),), {}), rounds=20, warmup_rounds=2)
+        if benchmark.stats is not None:
+            each = benchmark.stats.stats.median / size * 1e9
+            benchmark.extra_info |= {"ns_each": round(each, 1), "guide_ns": guide_ns}
+            request.config.stash[FIGURES].append((request.node.name, each, guide_ns))
+        return returned
+
+    return run
+
+
 def pytest_terminal_summary(terminalreporter, config):
     if not config.stash[FIGURES]:
         return
