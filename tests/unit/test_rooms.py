@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[2] / "uacfast"
 MAY_IMPORT = {
     "leaves": set(),
     "config": {"routing"},
-    "sip": {"leaves", "transport.address"},
+    "sip": {"leaves"},
     "transport": {"leaves"},
     "tm": {"leaves", "sip", "transport"},
     "proxy": {"leaves", "sip", "transport", "tm"},

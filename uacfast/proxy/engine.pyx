@@ -31,7 +31,7 @@ from uacfast.sip.message cimport literal, no_text, text_of
 from uacfast.tm.table cimport (
     Branch, CANCELLED, CancelAttempt, FINAL_SENT, LOCAL, TIMER_BRANCH, TIMER_CANCEL, TIMER_SERVER,
 )
-from uacfast.transport.address cimport address_from_text, address_is_usable, address_set_port
+from uacfast.leaves.address cimport address_from_text, address_is_usable, address_set_port
 from uacfast.transport.udp cimport datagram_space, parse_address
 
 cdef enum:

@@ -23,7 +23,7 @@ from uacfast.proxy.route_set cimport ROUTE_ABSENT, ROUTE_BROKEN, ROUTE_TAKEN, Ro
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport bytes_of, no_text, text_of
 from uacfast.tm.table cimport ALTERNATIVES, CANCELLED, FINAL_SENT, GOT_PROVISIONAL, LOCALLY_MADE, is_cookie
-from uacfast.transport.address cimport address_from_text, address_is_usable
+from uacfast.leaves.address cimport address_from_text, address_is_usable
 from uacfast.transport.udp cimport datagram_space
 
 cdef enum:

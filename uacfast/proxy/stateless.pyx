@@ -4,7 +4,7 @@ from uacfast.leaves.text_writer cimport text_put_hex, text_writer, text_writer_l
 from uacfast.proxy.counters cimport COUNT_STATELESS_REPLIES
 from uacfast.sip.build cimport write_reply
 from uacfast.sip.message cimport literal, no_text, text_of
-from uacfast.transport.address cimport address_is_usable, address_set_port
+from uacfast.leaves.address cimport address_is_usable, address_set_port
 from uacfast.transport.udp cimport datagram_space
 
 

@@ -11,7 +11,7 @@ from uacfast.leaves.sip_uri cimport sip_uri, sip_uri_parse
 from uacfast.leaves.text_writer cimport text_put, text_put_text, text_put_uint, text_writer_length, text_writer_start
 from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.sip.message cimport no_text, text_of
-from uacfast.transport.address cimport address_host_text, address_port
+from uacfast.leaves.address cimport address_host_text, address_port
 
 VARIABLES = {
     "ru": REQUEST_URI, "rU": REQUEST_URI_USER, "rd": REQUEST_URI_HOST, "rp": REQUEST_URI_PORT,

@@ -1,1 +1,1 @@
-"""One SIP message: its octets, their index, pending edits, messages of our own. Imports: leaves, transport.address."""
+"""One SIP message: its octets, their index, pending edits, messages of our own. Imports: leaves."""

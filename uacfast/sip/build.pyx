@@ -17,7 +17,7 @@ from uacfast.leaves.text_writer cimport (
 )
 from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.sip.message cimport literal, no_text, text_of
-from uacfast.transport.address cimport address_from_text, address_host_text, address_port, same_host
+from uacfast.leaves.address cimport address_from_text, address_host_text, address_port, same_host
 
 # RFC 3261 §21 and the RFCs that added codes.
 cdef dict PHRASES = {

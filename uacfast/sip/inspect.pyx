@@ -6,115 +6,19 @@ found. All text is bytes. A value that the C function refuses raises ValueError.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
 
-cdef extern from "sip_text.h":
-    ctypedef struct sip_text:
-        const char *at
-        uint32_t length
-
-cdef extern from "sip_scan.h":
-    ctypedef enum sip_header_id:
-        SIP_HEADER_OTHER
-        SIP_HEADER_ID_COUNT
-    ctypedef enum sip_method_id:
-        SIP_METHOD_OTHER
-    ctypedef enum sip_scan_result:
-        SIP_SCAN_OK
-        SIP_SCAN_KEEPALIVE
-        SIP_SCAN_NOT_SIP
-    enum:
-        SIP_HEADERS_CAPACITY
-        SIP_FLAW_VERSION
-        SIP_FLAW_HEADER_LINE
-        SIP_FLAW_NO_EMPTY_LINE
-        SIP_FLAW_CONTENT_LENGTH
-        SIP_FLAW_BODY_SHORT
-        SIP_FLAW_LIMIT
-        SIP_FLAW_REQUEST_URI
-        SIP_FLAW_REPEATED
-    ctypedef struct sip_header:
-        sip_text line
-        sip_text name
-        sip_text value
-        uint16_t next
-        uint8_t id
-    ctypedef struct sip_limits:
-        uint32_t message
-        uint32_t header_part
-        uint32_t line
-        uint32_t headers
-    ctypedef struct sip_message:
-        const char *data
-        uint32_t size
-        uint32_t length
-        uint32_t headers_start
-        uint32_t headers_end
-        uint32_t flaws
-        uint8_t is_request
-        uint8_t method
-        uint16_t status
-        sip_text method_text
-        sip_text request_uri
-        sip_text version
-        sip_text reason
-        sip_text body
-        uint16_t header_count
-        sip_header headers[1]
-    sip_scan_result sip_scan(sip_message *message, const char *data, uint32_t size, const sip_limits *limits,
-                             int accept_lf) nogil
-    const sip_header *sip_first_header(const sip_message *message, sip_header_id id) nogil
-    const sip_header *sip_next_header(const sip_message *message, const sip_header *header) nogil
-    int sip_find_header(const sip_message *message, sip_text name, int start) nogil
-    sip_header_id sip_header_id_of(sip_text name) nogil
-    sip_method_id sip_method_id_of(sip_text name) nogil
-
-cdef extern from "sip_uri.h":
-    ctypedef struct sip_uri:
-        sip_text text
-        uint8_t scheme
-        uint8_t host_is_ipv6
-        uint16_t port
-        sip_text user
-        sip_text password
-        sip_text host
-        sip_text parameters
-        sip_text headers
-    int sip_uri_parse(sip_text text, sip_uri *uri) nogil
-    int sip_parameter_find(sip_text parameters, const char *lower_name, sip_text *value) nogil
-    int sip_parameter_find_exact(sip_text parameters, sip_text name, sip_text *value) nogil
-    int sip_uri_equal(const sip_uri *a, const sip_uri *b) nogil
-
-cdef extern from "sip_header.h":
-    ctypedef struct sip_via:
-        sip_text value
-        sip_text protocol
-        sip_text transport
-        sip_text host
-        uint16_t port
-        sip_text sent_by
-        sip_text parameters
-        sip_text branch
-        sip_text received
-        sip_text maddr
-        sip_text rport_parameter
-        uint16_t rport
-        const char *next
-    int sip_via_parse(sip_text value, sip_via *via) nogil
-    ctypedef struct sip_address:
-        sip_text value
-        sip_text display
-        sip_text uri
-        sip_text name_addr
-        sip_text parameters
-        sip_text tag
-        uint8_t brackets
-        const char *next
-    int sip_address_parse(sip_text value, sip_address *address) nogil
-    ctypedef struct sip_cseq:
-        uint32_t number
-        sip_text number_text
-        sip_text method
-    int sip_cseq_parse(sip_text value, sip_cseq *cseq) nogil
-    int sip_list_next(sip_text *rest, sip_text *element) nogil
+from uacfast.leaves.sip_text cimport sip_text
+from uacfast.leaves.sip_scan cimport (
+    SIP_FLAW_BODY_SHORT, SIP_FLAW_CONTENT_LENGTH, SIP_FLAW_HEADER_LINE, SIP_FLAW_LIMIT, SIP_FLAW_NO_EMPTY_LINE,
+    SIP_FLAW_REPEATED, SIP_FLAW_REQUEST_URI, SIP_FLAW_VERSION, SIP_HEADERS_CAPACITY, SIP_HEADER_ID_COUNT,
+    SIP_SCAN_KEEPALIVE, SIP_SCAN_NOT_SIP, sip_first_header, sip_header, sip_header_id, sip_header_id_of, sip_limits,
+    sip_message, sip_method_id, sip_method_id_of, sip_next_header, sip_scan, sip_scan_result,
+)
+from uacfast.leaves.sip_uri cimport (
+    sip_parameter_find, sip_parameter_find_exact, sip_uri, sip_uri_equal, sip_uri_parse,
+)
+from uacfast.leaves.sip_header cimport (
+    sip_address, sip_address_parse, sip_cseq, sip_cseq_parse, sip_list_next, sip_via, sip_via_parse,
+)
 
 
 # In the order of sip_header_id and sip_method_id.

@@ -171,8 +171,8 @@ cdef class ResponseContext(BranchUser):
         if transaction.upstream_to.at != NULL:
             response.replace(response.to.name_addr, transaction.upstream_to)
         if status != response.index.status:
-            response.replace(text_of(response.index.data + 8, 3), literal(b"500")
-                             if status == 500 else text_of(response.index.data + 8, 3))
+            # Only ever a 503 that goes on as 500.
+            response.replace(text_of(response.index.data + 8, 3), literal(b"500"))
             header = sip_first_header(&response.index, SIP_HEADER_RETRY_AFTER)
             if header != NULL:
                 response.replace(header.line, literal(b""))

@@ -18,7 +18,7 @@ from posix.unistd cimport read, write
 from uacfast.leaves.shm_ring cimport SHM_RING_CAPACITY_MIN, shm_ring_attach, shm_ring_pop, shm_ring_push, shm_ring_size
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.udp_batch cimport UDP_DATAGRAM_MAX
-from uacfast.transport.address cimport address_from_text, address_host_text, address_port
+from uacfast.leaves.address cimport address_from_text, address_host_text, address_port
 
 BYTES_PER_RING = 1 << 20    # about 1,300 messages of 800 octets
 

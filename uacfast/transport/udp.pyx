@@ -15,7 +15,7 @@ from uacfast.leaves.udp_batch cimport (
     AF_INET, UDP_DATAGRAM_MAX, udp_read_error, udp_receive, udp_received, udp_receive_ring_free, udp_receive_ring_new,
     udp_send_commit, udp_send_flush, udp_send_reserve, udp_send_ring_free, udp_send_ring_new,
 )
-from uacfast.transport.address cimport (
+from uacfast.leaves.address cimport (
     address_from_text, address_host_text, address_is_loopback, address_port, same_host,
 )
 
