@@ -62,9 +62,8 @@ def test_sigterm_drains(start, configuration, caller, callee):
     proxy.signal(signal.SIGTERM)
     wait_until(lambda: refuses_calls(proxy, caller, callee), 3.0, "the refusal of new calls")
     call.answer()
-    call.learn(caller.receive_reply(200, "INVITE"))
-    call.acknowledge()
-    call.hang_up()
+    caller.receive_reply(200, "INVITE")
+    # With its final response the last transaction has ended, so the program may be gone before an ACK could reach it.
     assert proxy.wait(10.0) == 0
     assert "Traceback" not in proxy.stderr
     proxy.process = None
