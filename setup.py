@@ -85,8 +85,8 @@ class BuildWithLeaves(build_ext):
         for extension in self.extensions:
             extension.extra_objects.append(str(library))
             extension.depends.append(str(library))
-            # Every extension lies in a room, one folder below uacfast/.
-            extension.extra_link_args.append("-Wl,-rpath,$ORIGIN/../leaves")
+            up = "/".join([".."] * (extension.name.count(".") - 1))
+            extension.extra_link_args.append(f"-Wl,-rpath,$ORIGIN/{up}/leaves")
         super().build_extensions()
         VARIANT_FILE.parent.mkdir(exist_ok=True)
         VARIANT_FILE.write_text(VARIANT)
