@@ -22,6 +22,7 @@ from uacfast.leaves.timer_wheel cimport timer_entry, timer_wheel_advance, timer_
 from uacfast.leaves.udp_batch cimport UDP_BATCH
 from uacfast.proxy.counters cimport *
 from uacfast.proxy.hooks cimport Decision, RequestPolicy, RouteListener, VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
+from uacfast.proxy.local cimport LocalRequests
 from uacfast.proxy.route_set cimport ROUTE_BROKEN, ROUTE_TAKEN, RouteSet, read_route_set
 from uacfast.proxy.sanity cimport Refusal, check_form, check_forwarding, has_looped
 from uacfast.proxy.settings cimport STRAY_DROP, STRAY_FORWARD
@@ -66,6 +67,7 @@ cdef class Engine(SendFailureListener):
         self.forwarder.resolver = resolver
         self.forwarder.reinject = self.receive_raw
         self.forwarder.wake = self.flush_now
+        self.local = LocalRequests(self.forwarder)
         self.stateless = StatelessReplies(self.transport, timers, self.counters)
         memcpy(&self.stateless.key, key, 16)
         self.message = SipMessage()
@@ -191,6 +193,8 @@ cdef class Engine(SendFailureListener):
                 self.server.timer_fired(<Transaction *>timer)
             else:
                 self.client.cancel_timer_fired(<CancelAttempt *>timer)
+        if self.local.deferred_count:
+            self.local.run_deferred()
         self.flush()
 
     cdef void flush(self) noexcept:

@@ -95,7 +95,8 @@ cdef struct Transaction:         # a server transaction and the branches that an
     Buffer memo                  # texts that outlive the request: From and To for replies
     sip_text upstream_from       # what replies must show, in memo; .at NULL: nothing to restore
     sip_text upstream_to
-    PyObject *context            # what policy wants to know again later; owned
+    PyObject *context            # what policy wants to know again later, or who began a request of our own; owned
+    uint64_t local_tag           # LOCAL: which of that one's requests it is
     Branch *branches             # newest last
     Buffer alternatives          # further addresses of the current next hop: udp_address after udp_address
     uint8_t alternative_count, alternative_next
