@@ -62,6 +62,7 @@ cdef class Engine(SendFailureListener):
         self.transport = UdpTransport(capture=capture)
         self.transport.listener = self
         self.table = TransactionTable(os.urandom(16) if now is None else hash_key, now or monotonic_ms())
+        self.table.worker = worker
         self.server = ServerTransactions(self.table, self.transport, timers)
         self.client = ClientTransactions(self.table, self.transport, timers, self.server)
         self.responses = ResponseContext(self.table, self.transport, timers, self.server, self.client)
@@ -293,6 +294,20 @@ cdef class Engine(SendFailureListener):
         """In capture mode: [(octets, (host, port), socket index)] since the last call."""
         return self.transport.take_sent()
 
+    # --- for requests of our own ----------------------------------------------------------------------------------
+
+    def is_own_call_id(self, bytes call_id not None):
+        """Whether messages with this Call-ID belong to this worker."""
+        return self.workers == 1 or self.owner_of(text_of(<const char *>call_id, <uint32_t>len(call_id))) == self.worker
+
+    def socket_named(self, bytes name not None):
+        """The index of the socket `udp:host:port`, -1 when none is bound to or advertised as that."""
+        cdef sip_uri uri
+        cdef bytes text = b"sip:" + name[4:]
+        if name[:4].lower() != b"udp:" or sip_uri_parse(text_of(<const char *>text, <uint32_t>len(text)), &uri) != 0:
+            return -1
+        return self.transport.own_socket(uri.host, uri.port)
+
     # --- for the control part ------------------------------------------------------------------------------------
 
     @property
@@ -343,12 +358,16 @@ cdef class Engine(SendFailureListener):
         if self.workers > 1:
             header = sip_first_header(&message.index, SIP_HEADER_CALL_ID)
             if header != NULL:
-                owner = <int>(siphash(&self.stateless.key, header.value.at, header.value.length) % <uint64_t>self.workers)
+                owner = self.owner_of(header.value)
                 if owner != self.worker:
                     self.counters.at[COUNT_HANDED_OVER] += 1
                     self.handover.push(owner, data, length, source, socket)
                     return
         self.dispatch(message, source, socket)
+
+    cdef int owner_of(self, sip_text call_id) noexcept:
+        """The worker that messages with this Call-ID belong to."""
+        return <int>(siphash(&self.stateless.key, call_id.at, call_id.length) % <uint64_t>self.workers)
 
     cdef void broken_start_line(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept:
         """Something like a request whose first line cannot be read: 400 when the rest can be answered (engine S2)."""
@@ -634,7 +653,12 @@ cdef class Engine(SendFailureListener):
         cdef text_writer out
         cdef char *space
         cdef uint32_t capacity
-        cdef int socket
+        cdef int socket, owner
+        if self.workers > 1:
+            owner = self.table.local_owner(message.via.branch)
+            if 0 <= owner < self.workers and owner != self.worker:
+                self.handover.push(owner, message.index.data, message.index.length, &message.source, message.socket)
+                return
         self.counters.at[DROP_STRAY_RESPONSE] += 1
         if self.settings.stray_replies == STRAY_DROP or not message.parse_addresses():
             return
