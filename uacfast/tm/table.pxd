@@ -127,11 +127,8 @@ cdef class TransactionTable:
     cdef siphash_key hash_key
     cdef uint64_t counter
     cdef uint64_t now            # ms, monotonic
-<<<<<<< HEAD
     cdef TransactionWatcher watcher
-=======
     cdef int worker              # whose table it is
->>>>>>> main
     cdef readonly uint64_t total          # transactions in memory
     cdef readonly uint64_t active         # of these, still without a final response
 
