@@ -83,7 +83,8 @@ class Rr(Table, frozen=True, kw_only=True):
     enable_full_lr: v.Flag = False                     # ;lr=on in place of ;lr
 
 
-class Ha1(Table, frozen=True, kw_only=True, rename={"md5": "MD5", "sha256": "SHA-256"}):
+class Ha1(Table, frozen=True, kw_only=True,
+          rename={"md5": "MD5", "sha256": "SHA-256", "sha512_256": "SHA-512-256"}):
     """H(username:realm:password) by algorithm, lower-case hexadecimal; "": not known."""
 
     SECRET_TABLE: ClassVar[bool] = True
@@ -91,6 +92,7 @@ class Ha1(Table, frozen=True, kw_only=True, rename={"md5": "MD5", "sha256": "SHA
 
     md5: v.Md5Ha1 = ""
     sha256: v.Sha256Ha1 = ""
+    sha512_256: v.Sha256Ha1 = ""
 
     @classmethod
     def from_text(cls, text: str) -> "Ha1":

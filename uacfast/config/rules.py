@@ -109,8 +109,8 @@ def _credential(reader: Reader, credential: Credential, path: Path) -> None:
         reader.problem(path, "expected a password or ha1", {}, secret=True)
     elif credential.ha1 is not None and credential.password:
         reader.problem(path, "expected a password or ha1, not both", {}, secret=True)
-    elif credential.ha1 is not None and not credential.ha1.md5 and not credential.ha1.sha256:
-        reader.problem(path + ("ha1",), 'expected { MD5 = "…" } or { SHA-256 = "…" }')
+    elif credential.ha1 is not None and not (credential.ha1.md5 or credential.ha1.sha256 or credential.ha1.sha512_256):
+        reader.problem(path + ("ha1",), 'expected { MD5 = "…" }, { SHA-256 = "…" } or { SHA-512-256 = "…" }')
 
 
 def _registration(reader: Reader, config: Config) -> None:
