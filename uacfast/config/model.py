@@ -20,6 +20,7 @@ class Server(Table, frozen=True, kw_only=True):
     log_level: Literal["error", "warning", "info", "debug"] = "info"
     log_format: Literal["text", "json"] = "text"
     server_header: v.Text = "uacfast"                  # Server header of our own replies; "": no such header
+    user_agent_header: v.Text = "uacfast"              # User-Agent of requests of our own; "": no such header
     alias: tuple[v.HostPort, ...] = ()                 # more names that are ours, host[:port] (Kamailio's alias)
     batch_pause: v.Microseconds = 500                  # longest pause between two drains under load; 0: never pause
     drain_timeout: v.SecondsOrZero = 60                # seconds SIGTERM waits for running transactions; 0: does not
@@ -70,6 +71,7 @@ class Tm(Table, frozen=True, kw_only=True):
     noninv_timeout_408: v.Flag = True                  # 408 when a non-INVITE times out; false: silence (RFC 4320)
     faked_reply_prio: v.CountOrZero = 2_000            # our own 408 or 503 ranks below received ones; 0: like them
     disable_6xx_block: v.Flag = False                  # let serial forking go on after a 6xx
+    enable_uac_fr: v.Flag = False                      # tell scripts of failures of requests with evroute 2
     failover_503: v.Flag = True                        # a 503 sends the request to the next destination
     stray_replies: Literal["record_route", "forward", "drop"] = "record_route"   # a reply without transaction goes on
     #                                                    by its Via: with a Record-Route of ours / always / never
@@ -252,7 +254,6 @@ _NOT_YET_UAC = {
     "reg_gc_interval": "nothing is registered",
     "reload_delta": "nothing is registered",
     "reg_use_domain": "nothing is registered",
-    "default_socket": "the socket is chosen by destination",
     "event_callback": "no script is run",
     "restore_dlg": "the values are kept in Record-Route, so leave rr.append_fromtag = true",
 }
