@@ -10,8 +10,8 @@ __version__ = "0.1.0"
 async def send_request(method: str, ruri: str, **values: str | int) -> "Outcome":
     """Send a SIP request from this worker and wait for how it ends (Kamailio's uac_req_send).
 
-    `values` are the keys of $uac_req: furi, turi, ouri, hdrs, body, callid, auser, apasswd, flags, sock, fr_timeout (ms)
-    and so on. A challenge is answered when apasswd is given; the outcome then has both status codes. ValueError: a
+    `values` are the keys of $uac_req: furi, turi, ouri, hdrs, body, callid, auser, apasswd, flags, sock, fr_timeout
+    (ms) and so on. A challenge is answered when apasswd is given; the outcome then has both status codes. ValueError: a
     sentence saying what is wrong with the values; RuntimeError: this process is no running worker.
     """
     from uacfast.uac import sending

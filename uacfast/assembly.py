@@ -57,7 +57,7 @@ class AssembledEngine:
         self.requests.default_socket = self.engine.socket_named(name.encode()) if name else -1
 
     async def _send_request(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Command uac.req_send: $uac_req's keys to the codes of all attempts, the reason and the body of the last reply."""
+        """Command uac.req_send: $uac_req's keys to the codes of all attempts, reason and body of the last reply."""
         try:
             outcome = await self.requests.send_request(**values)
         except ValueError as error:

@@ -3,8 +3,8 @@ import hashlib
 import re
 
 import pytest
-from kit.memory import CALLEE, CALLEE_B, MemoryProxy, reply, route
 
+from kit.memory import CALLEE, CALLEE_B, MemoryProxy, reply, route
 from uacfast.uac.request_description import RequestDescription
 
 TARGET = "sip:svc@127.0.0.1:40002"
