@@ -4,6 +4,7 @@ from typing import Any
 
 from uacfast.config import Config
 from uacfast.fault import Fault
+from uacfast.proxy.dialog_commands import dialog_commands
 from uacfast.proxy.engine import Engine
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing.routes import RouteList
@@ -33,7 +34,7 @@ class AssembledEngine:
         self._config = config
         # What the control part may call by name (plain data in and out, may be coroutines, raise Fault), and the way
         # to it, which the worker sets: uacfast.worker.Control.
-        self.commands: dict[str, Callable[..., Any]] = {}
+        self.commands: dict[str, Callable[..., Any]] = dialog_commands(self.engine)
         self.control: Any = None
         self.requests = RequestSender(self.engine)
         self.commands["uac.req_send"] = self._send_request
@@ -75,8 +76,8 @@ class AssembledEngine:
         replacer = Replacer(engine.counters, restore_mode=uac.restore_mode,
                             rr_from_store_param=uac.rr_from_store_param, rr_to_store_param=uac.rr_to_store_param,
                             restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
-                            restore_seal=uac.restore_seal)
-        routes = RouteList(config.route, engine.transport, replacer)
+                            restore_seal=uac.restore_seal, restore_dlg=uac.restore_dlg, dialogs=engine.dialogs)
+        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
         header = config.server.server_header
@@ -96,6 +97,9 @@ class AssembledEngine:
         settings.auto_inv_100_reason = config.tm.auto_inv_100_reason.encode()
         settings.stray_replies = STRAY_REPLIES[config.tm.stray_replies]
         settings.max_transactions = config.server.max_transactions
+        for name in ("default_timeout", "send_bye", "timeout_noreset"):
+            setattr(engine.dialogs, name, getattr(config.dialog, name))
+        engine.dialogs.set_rr_param(config.dialog.rr_param)
         engine.set_batch_pause(config.server.batch_pause)
         engine.transport.forget_own_names()
         for alias in config.server.alias:

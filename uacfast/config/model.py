@@ -85,6 +85,15 @@ class Rr(Table, frozen=True, kw_only=True):
     enable_full_lr: v.Flag = False                     # ;lr=on in place of ;lr
 
 
+class Dialog(Table, frozen=True, kw_only=True):
+    """[dialog]: tracked dialogs (routes with dialog = true, dlg_manage() of scripts)."""
+
+    default_timeout: v.Seconds = 43_200                # seconds from the 2xx on after which a dialog is given up
+    send_bye: v.Flag = False                           # both sides get a BYE then
+    timeout_noreset: v.Flag = False                    # requests within a dialog do not start its timeout anew
+    rr_param: v.DialogParam = "did"                    # Record-Route parameter that carries the dialog's number
+
+
 class Ha1(Table, frozen=True, kw_only=True,
           rename={"md5": "MD5", "sha256": "SHA-256", "sha512_256": "SHA-512-256"}):
     """H(username:realm:password) by algorithm, lower-case hexadecimal; "": not known."""
@@ -222,7 +231,8 @@ class Route(Table, frozen=True, kw_only=True):
     ruri: v.Uri = ""                                   # a new request-URI; "": stays as it is
     fr_timer: v.MillisecondsOrZero = 0                 # milliseconds; 0: the value of [tm]
     fr_inv_timer: v.MillisecondsOrZero = 0
-    dialog: v.Flag = False                             # track the dialog
+    dialog: v.Flag = False                             # track the dialog that an INVITE begins; also record-routes it
+    dialog_timeout: v.SecondsOrZero = 0                # seconds; 0: default_timeout of [dialog]
     reply: Reply | None = None                         # in place of relaying
     lookup: Literal["", "registrations", "location"] = ""
     request_to: RequestTo | None = None
@@ -255,11 +265,9 @@ _NOT_YET_UAC = {
     "reload_delta": "nothing is registered",
     "reg_use_domain": "nothing is registered",
     "event_callback": "no script is run",
-    "restore_dlg": "the values are kept in Record-Route, so leave rr.append_fromtag = true",
 }
 _NOT_YET_ROUTE = {
     "credential": "401 and 407 are passed on to the caller",
-    "dialog": "dialogs are not tracked",
     "lookup": "the request-URI stays as it is",
     "request_to": "the request-URI stays as it is",
 }
@@ -272,6 +280,7 @@ class Config(Table, frozen=True, kw_only=True):
     listen: tuple[Listen, ...] = ()
     tm: Tm = field(default_factory=Tm)
     rr: Rr = field(default_factory=Rr)
+    dialog: Dialog = field(default_factory=Dialog)
     uac: Uac = field(default_factory=Uac)
     limits: Limits = field(default_factory=Limits)
     route: tuple[Route, ...] = ()

@@ -75,6 +75,10 @@ def _restore(reader: Reader, config: Config) -> None:
     for name in ("rr_from_store_param", "rr_to_store_param"):
         if not reader.failed(("uac", name)) and not getattr(uac, name):
             reader.problem(("uac", name), f'expected a parameter name, since restore_mode is "{mode}"', "")
+    names = {uac.rr_from_store_param, uac.rr_to_store_param}
+    if config.dialog.rr_param in names or not config.dialog.rr_param:
+        if not reader.failed(("dialog", "rr_param"), ("uac", "rr_from_store_param"), ("uac", "rr_to_store_param")):
+            reader.problem(("dialog", "rr_param"), "expected a parameter name that uac does not use", config.dialog.rr_param)
     if (uac.rr_from_store_param and uac.rr_from_store_param == uac.rr_to_store_param
             and not reader.failed(("uac", "rr_from_store_param"), ("uac", "rr_to_store_param"))):
         reader.problem(("uac", "rr_to_store_param"), "expected another name than rr_from_store_param",
@@ -86,6 +90,12 @@ def _restore(reader: Reader, config: Config) -> None:
     elif not uac.restore_dlg:
         reader.problem(("rr", "append_fromtag"),
                        'expected true, since uac.restore_mode is "auto" and uac.restore_dlg is not set', False)
+    else:
+        for index, route in enumerate(config.route):
+            # Without a dialog the values go into Record-Route after all.
+            if route is not None and (route.replace_from or route.replace_to) and not route.dialog:
+                reader.problem(("route", index), "replaces From or To: expected dialog = true, since rr.append_fromtag "
+                               "is false and only a dialog tells the direction then")
 
 
 def _auth(reader: Reader, config: Config) -> None:

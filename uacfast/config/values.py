@@ -183,6 +183,10 @@ def _store_param(text: str) -> str:
     return text
 
 
+def _dialog_param(text: str) -> str:
+    return text if text == "did" else _store_param(text)
+
+
 def _restore_mode(text: str) -> str:
     mode = text.lower() or "auto"
     if mode not in ("none", "manual", "auto"):
@@ -261,6 +265,7 @@ Network = Annotated[str, Meta(description="a network such as 192.0.2.0/24"), Che
 Expression = Annotated[str, Meta(description="a regular expression"), Check(_expression)]
 Method = Annotated[str, Meta(description="a method name such as INVITE"), Check(_method)]
 StoreParam = Annotated[str, Meta(description="a URI parameter name"), Check(_store_param)]
+DialogParam = Annotated[str, Meta(description="a URI parameter name"), Check(_dialog_param)]
 RestoreMode = Annotated[str, Meta(description='one of "none", "manual", "auto"'), Check(_restore_mode)]
 Avp = Annotated[str, Meta(description="an AVP such as $avp(saved_from)"), Check(_avp)]
 PseudoVariable = Annotated[str, Meta(description="a pseudo-variable such as $avp(realm)"), Check(_pseudo_variable)]
