@@ -45,6 +45,7 @@ cdef class Registrations(LocalUser):
     cdef siphash_key call_key            # tells which worker a Call-ID belongs to
     cdef readonly int worker, workers
     cdef uint64_t random_counter
+    cdef bint in_turn                    # attempts are being begun
     cdef char request[8192]
 
     cdef uint64_t random(self) noexcept
@@ -70,6 +71,7 @@ cdef class Registrations(LocalUser):
     cdef void keep_service_route(self, Record *record, SipMessage response) noexcept
 
     cdef void start(self, Record *record) noexcept
+    cdef void restored(self, Record *record, uint64_t wait) noexcept
     cdef void restart(self, Record *record) noexcept
     cdef void enable(self, Record *record) noexcept
     cdef void disable(self, Record *record) noexcept

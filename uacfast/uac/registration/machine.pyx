@@ -10,7 +10,8 @@ from uacfast.leaves.registration_states cimport (
     REGISTRATION_ACCEPTED, REGISTRATION_AGAIN, REGISTRATION_ANSWER, REGISTRATION_BAR, REGISTRATION_CHALLENGED,
     REGISTRATION_DISABLE, REGISTRATION_DISABLED, REGISTRATION_DUE, REGISTRATION_ENABLE, REGISTRATION_EXPIRED,
     REGISTRATION_GIVEN_UP, REGISTRATION_GO_OFFLINE, REGISTRATION_GRANT, REGISTRATION_COUNT_STUCK, REGISTRATION_LATER,
-    REGISTRATION_OVERDUE, REGISTRATION_RAISE, REGISTRATION_REFUSED, REGISTRATION_RESTART, REGISTRATION_RETRY,
+    REGISTRATION_OVERDUE, REGISTRATION_RAISE, REGISTRATION_REFUSED, REGISTRATION_REGISTERED, REGISTRATION_RESTART,
+    REGISTRATION_RETRY,
     REGISTRATION_SEND, REGISTRATION_TOO_BRIEF, REGISTRATION_UNBAR, REGISTRATION_UNBOUND, REGISTRATION_UNREGISTERED,
     registration_is_ongoing, registration_states_step, registration_step,
 )
@@ -155,8 +156,9 @@ cdef class Registrations(LocalUser):
                 table.ready = registrar.ready_next
 
     cdef void pump_registrar(self, Registrar *registrar, int budget) noexcept:
-        if not self.settings.active:
+        if not self.settings.active or self.in_turn:
             return
+        self.in_turn = True          # what fails at once must not begin others from within
         while budget > 0 and registrar.first != NULL and self.pacing.may_begin(registrar):
             budget -= 1
             # The record may be the last to hold the registrar.
@@ -164,8 +166,9 @@ cdef class Registrations(LocalUser):
             self.begin(registrar.first, REGISTRATION_DUE)
             if registrar.references == 1:
                 self.table.release_registrar(registrar)
-                return
+                break
             registrar.references -= 1
+        self.in_turn = False
 
     cdef bint begin(self, Record *record, int event) noexcept:
         """Begin an attempt; False when there is none to begin in this state."""
@@ -443,7 +446,7 @@ cdef class Registrations(LocalUser):
     cdef void schedule_retry(self, Record *record, Outcome *outcome, int status) noexcept:
         """reg_retry_interval; with reg_retry_max it doubles with each failure, within 25 % so that not all come together."""
         cdef RegistrationSettings settings = self.settings
-        cdef uint64_t seconds = settings.retry_interval
+        cdef uint64_t seconds = settings.retry_interval if settings.retry_interval else settings.timer_interval
         cdef uint64_t wait
         record.failures += record.failures < 0xffff
         if settings.retry_refused and (status in (401, 403, 404, 407) or status >= 600):
@@ -498,6 +501,13 @@ cdef class Registrations(LocalUser):
         if record.marks & FOREIGN:
             record.due = 0
         self.table.arm(record, self.settings.overdue)
+
+    cdef void restored(self, Record *record, uint64_t wait) noexcept:
+        """The record has the binding of an earlier run; the next attempt is due in `wait` ms."""
+        self.table.set_state(record, REGISTRATION_REGISTERED)
+        if not record.marks & FOREIGN:
+            record.due = min(self.table.now + wait - wait % 10, record.timer_expires)
+            self.table.arm(record, self.settings.overdue)
 
     cdef void restart(self, Record *record) noexcept:
         """The row has changed: state is forgotten, at the end of the attempt that is under way."""

@@ -119,6 +119,8 @@ cdef struct Registrar:           # one next hop (auth_proxy) and who waits for i
     timer_entry timer            # the breaker's
     Registrar *ready_next        # ring of those that records wait for
     Registrar *ready_previous
+    Registrar *next              # all registrars
+    Registrar *previous
     Record *first
     Record *last
     char *destination
@@ -149,8 +151,10 @@ cdef class RecordTable:
     cdef uint32_t serial, generation
     cdef uint64_t now                        # ms, a multiple of the wheel's resolution
     cdef int64_t wall_offset                 # ms to add for the epoch
-    cdef readonly uint32_t total, active, disabled, driven    # regtotal, regactive, regdisabled; ours to drive
-    cdef uint32_t by_state[8]
+    cdef readonly uint32_t all               # records, those of other workers included
+    cdef readonly uint32_t total, active, disabled    # of those that this worker drives: regtotal, regactive, regdisabled
+    cdef uint32_t by_state[8]                # the same
+    cdef Registrar *all_registrars
     cdef Registrar *ready                    # ring
     cdef uint32_t ready_count
     cdef readonly uint32_t waiting, in_flight
@@ -163,13 +167,14 @@ cdef class RecordTable:
     cdef Record *find_user(self, sip_text username, sip_text domain, bint with_domain) noexcept
     cdef Record *first_match(self, int field, sip_text value, uint32_t hash_size) noexcept
     cdef Record *at(self, uint32_t index) noexcept
-    cdef Record *add(self, const char *texts, uint32_t length) noexcept
+    cdef Record *add(self, const char *texts, uint32_t length, bint foreign) noexcept
     cdef bint set_texts(self, Record *record, const char *texts, uint32_t length) noexcept
     cdef void remove(self, Record *record) noexcept
     cdef bint set_block(self, Block *block, const char *at, uint32_t length) noexcept
     cdef void set_flags(self, Record *record, int flags) noexcept
     cdef void set_state(self, Record *record, int state) noexcept
     cdef void update_active(self, Record *record) noexcept
+    cdef void count_state(self, Record *record, int change) noexcept
     cdef void arm(self, Record *record, uint32_t overdue) noexcept
     cdef void note(self, Record *record, int event, int status) noexcept
     cdef void mark_dirty(self, Record *record) noexcept

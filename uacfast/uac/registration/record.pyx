@@ -169,8 +169,9 @@ cdef class RecordTable:
         self.slot_capacity = capacity
         return True
 
-    cdef Record *add(self, const char *texts, uint32_t length) noexcept:
-        """A record with these texts (TEXTS ends, then octets), UNREGISTERED; NULL when memory ends."""
+    cdef Record *add(self, const char *texts, uint32_t length, bint foreign) noexcept:
+        """A record with these texts (TEXTS ends, then octets), UNREGISTERED; NULL when memory ends. `foreign`: another
+        worker drives it."""
         cdef Record *record
         cdef sip_text proxy
         if self.free_slot_count == 0 and self.slot_high == self.slot_capacity and not self.grow():
@@ -204,9 +205,12 @@ cdef class RecordTable:
         record.socket = -1
         self.serial += 1
         record.serial = self.serial
-        record.registrar.by_state[0] += 1
-        self.by_state[0] += 1
-        self.total += 1
+        if foreign:
+            record.marks = FOREIGN
+        else:
+            self.total += 1
+        self.all += 1
+        self.count_state(record, 1)
         self.link_user(record)
         return record
 
@@ -225,10 +229,10 @@ cdef class RecordTable:
         self.unlink_user(record)
         if record.marks & QUEUED:
             self.dequeue(record)
-        record.registrar.by_state[record.state] -= 1
+        self.count_state(record, -1)
         self.release_registrar(record.registrar)
         record.registrar = registrar
-        registrar.by_state[record.state] += 1
+        self.count_state(record, 1)
         slab_free(self.memory, record.texts, record.texts_length)
         memcpy(copy, texts, length)
         record.texts = copy
@@ -242,15 +246,11 @@ cdef class RecordTable:
             self.dequeue(record)
         timer_wheel_stop(&self.wheel, &record.timer)
         self.set_flags(record, 0)
-        self.set_state(record, 0)
-        self.by_state[0] -= 1
-        record.registrar.by_state[0] -= 1
+        self.count_state(record, -1)
         if record.flight != NULL:
             record.flight.in_flight -= 1
             self.in_flight -= 1
             self.release_registrar(record.flight)
-        if not record.marks & FOREIGN:
-            self.driven -= 1
         self.unlink_user(record)
         hash_table_remove(&self.uuids, self.hash(text_field(record, L_UUID)), record)
         self.release_registrar(record.registrar)
@@ -260,7 +260,9 @@ cdef class RecordTable:
         self.slots[record.index] = NULL
         self.free_slots[self.free_slot_count] = record.index
         self.free_slot_count += 1
-        self.total -= 1
+        self.all -= 1
+        if not record.marks & FOREIGN:
+            self.total -= 1
         slab_free(self.memory, record, sizeof(Record))
 
     cdef bint set_block(self, Block *block, const char *at, uint32_t length) noexcept:
@@ -334,6 +336,10 @@ cdef class RecordTable:
         if hash_table_insert(&self.registrars, hash, registrar) != 0:
             slab_free(self.memory, registrar, sizeof(Registrar) + destination.length)
             return NULL
+        registrar.next = self.all_registrars
+        if registrar.next != NULL:
+            registrar.next.previous = registrar
+        self.all_registrars = registrar
         return registrar
 
     cdef void release_registrar(self, Registrar *registrar) noexcept:
@@ -341,6 +347,12 @@ cdef class RecordTable:
         if registrar.references:
             return
         timer_wheel_stop(&self.wheel, &registrar.timer)
+        if registrar.next != NULL:
+            registrar.next.previous = registrar.previous
+        if registrar.previous != NULL:
+            registrar.previous.next = registrar.next
+        else:
+            self.all_registrars = registrar.next
         hash_table_remove(&self.registrars, registrar.hash, registrar)
         slab_free(self.memory, registrar, sizeof(Registrar) + registrar.length)
 
@@ -409,13 +421,14 @@ cdef class RecordTable:
 
     cdef void set_flags(self, Record *record, int flags) noexcept:
         """All flags at once; regdisabled and regactive follow."""
-        self.disabled += (flags & DISABLED) - (record.flags & DISABLED)
+        if not record.marks & FOREIGN:
+            self.disabled += (flags & DISABLED) - (record.flags & DISABLED)
         record.flags = <uint8_t>flags
         self.update_active(record)
 
     cdef void update_active(self, Record *record) noexcept:
         cdef bint counts = record.flags & ONLINE != 0 and record.timer_expires > self.now
-        if counts == (record.marks & COUNTED_ACTIVE != 0):
+        if counts == (record.marks & COUNTED_ACTIVE != 0) or record.marks & FOREIGN:
             return
         record.marks ^= COUNTED_ACTIVE
         if counts:
@@ -424,11 +437,14 @@ cdef class RecordTable:
             self.active -= 1
 
     cdef void set_state(self, Record *record, int state) noexcept:
-        self.by_state[record.state] -= 1
-        record.registrar.by_state[record.state] -= 1
+        self.count_state(record, -1)
         record.state = <uint8_t>state
-        self.by_state[state] += 1
-        record.registrar.by_state[state] += 1
+        self.count_state(record, 1)
+
+    cdef void count_state(self, Record *record, int change) noexcept:
+        if not record.marks & FOREIGN:
+            self.by_state[record.state] += change
+            record.registrar.by_state[record.state] += change
 
     cdef void arm(self, Record *record, uint32_t overdue) noexcept:
         """Start the record's timer for whatever comes first."""
@@ -481,7 +497,7 @@ cdef class RecordTable:
         cdef Record *record
         for i in range(self.slot_high):
             record = self.slots[i]
-            if record == NULL:
+            if record == NULL or record.marks & FOREIGN:
                 continue
             total += 1
             active += record.flags & ONLINE != 0 and record.timer_expires > self.now
@@ -490,6 +506,6 @@ cdef class RecordTable:
             assert ongoing == (record.flight != NULL) == (record.flags & ONGOING != 0), "state, flag and flight differ"
             if record.flight != NULL:
                 assert timer_is_running(&record.timer), "an attempt without an end in time"
-            elif (record.expires and not record.flags & DISABLED and not record.marks & FOREIGN):
+            elif record.expires and not record.flags & DISABLED:
                 assert record.marks & QUEUED or (record.due and timer_is_running(&record.timer)), "a record without a time"
         return total, active, disabled
