@@ -6,12 +6,12 @@ import re
 import tomllib
 
 from .locator import locate
-from .model import Config, Control, Credential, Ha1, Limits, Listen, Replacement, Reply, RequestTo, Route, Rr, Server, Tm, Uac
+from .model import Config, Credential, Ha1, Limits, Listen, Replacement, Reply, RequestTo, Route, Rr, Server, Tm, Uac
 from .problems import ConfigError, Problem
 from .reader import Reader
 from .rules import check
 
-__all__ = ["Config", "ConfigError", "Control", "Credential", "Ha1", "Limits", "Listen", "Problem", "Replacement", "Reply",
+__all__ = ["Config", "ConfigError", "Credential", "Ha1", "Limits", "Listen", "Problem", "Replacement", "Reply",
            "RequestTo", "Route", "Rr", "Server", "Tm", "Uac", "load", "parse"]
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
