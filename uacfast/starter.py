@@ -65,6 +65,14 @@ uri = "udp:127.0.0.1:5060"
 # max_forwards = 70
 # accept_bare_lf = false
 
+[control]                         # RPC, metrics and the dashboard; whoever reaches them commands the proxy
+# http = ""                       # "127.0.0.1:8088": POST /rpc, GET /metrics, GET / (the dashboard)
+# unix = ""                       # "/run/uacfast/rpc.sock": JSON-RPC datagram socket
+# fifo = ""                       # "/run/kamailio/kamailio_rpc.fifo": for kamctl
+# binrpc = []                     # ["unixs:/run/kamailio/kamailio_ctl"]: for kamcmd
+# mode = 0o600                    # permissions of the sockets and the FIFO
+# actions = false                 # true: the dashboard can enable, disable and refresh registrations
+
 # Routes decide about requests that begin something. The first one whose conditions all hold is taken; a request that
 # no route takes is answered 404. In-dialog requests, ACK and CANCEL need no route.
 [[route]]

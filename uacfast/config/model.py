@@ -7,7 +7,9 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from . import control
 from . import values as v
+from .control import ControlAddress
 from .schema import Table, keys_of
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -170,6 +172,38 @@ class Uac(Table, frozen=True, kw_only=True):
     event_callback: v.Text = ""                        # script function called for uac:reply
 
 
+class Control(Table, frozen=True, kw_only=True):
+    """[control]: where operators and their programs look in. Nothing listens unless it is named here."""
+
+    http: control.HttpAddress = ""                     # POST /rpc, GET /metrics, GET / (the dashboard); "": none
+    http_names: tuple[v.HostPort, ...] = ()            # host names in use for it, beside addresses and localhost
+    http_fault_status: v.Flag = True                   # the code of a fault is the HTTP status too, as with Kamailio
+    unix: control.UnixPath = ""                        # JSON-RPC datagram socket (Kamailio dgram_socket); "": none
+    fifo: control.UnixPath = ""                        # JSON-RPC FIFO for kamctl (Kamailio fifo_name); "": none
+    fifo_reply_dir: control.UnixPath = "/tmp"          # where clients keep the FIFOs for replies
+    binrpc: tuple[control.BinrpcAddress, ...] = ()     # for kamcmd: unixs:/path, unixd:/path, tcp:host:port,
+    #                                                    udp:host:port (Kamailio ctl binrpc)
+    mode: v.FileMode = 0o600                           # permissions of sockets and FIFO: 384 is 0o600, 432 is 0o660
+    user: v.Text = ""                                  # their owner, a name; "": who starts the program
+    group: v.Text = ""                                 # their group, a name; "": the group of who starts the program
+    allow_remote: v.Flag = False                       # http, tcp: and udp: may listen beyond the loopback interface;
+    #                                                    there is no password: who reaches them commands the proxy
+    show_secrets: v.Flag = False                       # RPC shows passwords and HA1
+    actions: v.Flag = False                            # the dashboard can enable, disable and refresh registrations
+    request_size: v.RequestSize = 131_072              # the largest request that is read
+    connections: v.Connections = 128                   # at a time, of binrpc and of http
+
+    @property
+    def http_address(self) -> tuple[str, int] | None:
+        """(host without brackets, port)."""
+        return control.http_address(self.http) if self.http else None
+
+    @property
+    def binrpc_addresses(self) -> tuple[ControlAddress, ...]:
+        """`binrpc` parsed."""
+        return tuple(control.control_address(text) for text in self.binrpc)
+
+
 class Limits(Table, frozen=True, kw_only=True):
     """[limits]: what is refused (engine specification M14). Sizes are octets."""
 
@@ -283,6 +317,7 @@ class Config(Table, frozen=True, kw_only=True):
     dialog: Dialog = field(default_factory=Dialog)
     uac: Uac = field(default_factory=Uac)
     limits: Limits = field(default_factory=Limits)
+    control: Control = field(default_factory=Control)
     route: tuple[Route, ...] = ()
 
     def not_yet(self) -> list[str]:
