@@ -1,4 +1,7 @@
 """One worker's engine put together from a configuration: proxy, From/To replacement, routes."""
+from collections.abc import Callable
+from typing import Any
+
 from uacfast.config import Config
 from uacfast.proxy.engine import Engine
 from uacfast.proxy.settings import ProxySettings
@@ -26,6 +29,10 @@ class AssembledEngine:
         self.engine = Engine(self._settings, self._timers, hash_key=siphash_key, worker=worker, workers=workers,
                              handover=handover, resolver=resolver, capture=capture, now=now)
         self._config = config
+        # What the control part may call by name (plain data in and out, may be coroutines, raise Fault), and the way
+        # to it, which the worker sets: uacfast.worker.Control.
+        self.commands: dict[str, Callable[..., Any]] = {}
+        self.control: Any = None
         self.apply(config)
         for name in ("on_readable", "on_handover", "tick", "drain", "close", "receive", "advance", "take_sent",
                      "fileno"):

@@ -70,7 +70,7 @@ def parser():
                           1000, 1)
     for sub, seconds in ((rate, 8), (find_max, 15)):
         sub.add_argument("--seconds", type=positive, default=seconds, help="measured window (default %(default)g)")
-        sub.add_argument("--scenario", choices=["basic", "cancel", "options"], default="basic")
+        sub.add_argument("--scenario", choices=["basic", "auth", "cancel", "options"], default="basic")
     find_max.add_argument("--max-rate", type=positive, default=60000)
     find_max.add_argument("--precision", type=positive, default=0.05, help="stop the search within this share")
     memory = subcommand("memory", "KB per ringing and per established call", "uacfast,kamailio-tlsf", "split", 1000, 1)
@@ -86,11 +86,11 @@ def parser():
 
 
 def plan_of(options):
-    start = StartOptions(uacfast_command=options.uacfast_command, uacfast_config=options.uacfast_config,
-                         kamailio_memory_mb=options.kamailio_memory)
-    return runs.Plan(options.rate, getattr(options, "seconds", 1.0), start, options.warm,
-                     getattr(options, "scenario", "basic"), options.ring_ms, options.hold_ms, pinning(options.pin),
-                     options.retries)
+    scenario = getattr(options, "scenario", "basic")
+    start = StartOptions(scenario=scenario, uacfast_command=options.uacfast_command,
+                         uacfast_config=options.uacfast_config, kamailio_memory_mb=options.kamailio_memory)
+    return runs.Plan(options.rate, getattr(options, "seconds", 1.0), start, options.warm, scenario, options.ring_ms,
+                     options.hold_ms, pinning(options.pin), options.retries)
 
 
 def say(record):

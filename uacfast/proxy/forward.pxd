@@ -69,3 +69,7 @@ cdef class Forwarder(TransactionUser):
     cdef void resolve_later(self, uint32_t slot, uint64_t check, int step, NextHop *hop) noexcept
     cdef void put_stateless_branch(self, SipMessage request, uint32_t loop_hash, text_writer *out) noexcept
     cdef void keep_alternatives(self, Transaction *transaction, NextHop *hop) noexcept
+
+
+cdef void take_addresses(object targets, NextHop *hop) noexcept
+cdef uint32_t max_forwards_of(SipMessage request) noexcept

@@ -34,8 +34,14 @@ cdef enum:                       # next hop addresses of one branch, RFC 3263 fa
     ALTERNATIVES = 8
 
 
+cdef enum:                       # loop_hash of LOCAL transactions: this and the worker's number
+    LOCAL_MARK = 0x10CA1000
+
 cdef struct Branch
 cdef struct Transaction
+
+cdef struct BranchName:          # what our Via branch says
+    uint64_t slot, check, loop, number
 
 cdef struct Buffer:
     char *at
@@ -95,7 +101,8 @@ cdef struct Transaction:         # a server transaction and the branches that an
     Buffer memo                  # texts that outlive the request: From and To for replies
     sip_text upstream_from       # what replies must show, in memo; .at NULL: nothing to restore
     sip_text upstream_to
-    PyObject *context            # what policy wants to know again later; owned
+    PyObject *context            # what policy wants to know again later, or who began a request of our own; owned
+    uint64_t local_tag           # LOCAL: which of that one's requests it is
     Branch *branches             # newest last
     Buffer alternatives          # further addresses of the current next hop: udp_address after udp_address
     uint8_t alternative_count, alternative_next
@@ -112,6 +119,7 @@ cdef class TransactionTable:
     cdef siphash_key hash_key
     cdef uint64_t counter
     cdef uint64_t now            # ms, monotonic
+    cdef int worker              # whose table it is
     cdef readonly uint64_t total          # transactions in memory
     cdef readonly uint64_t active         # of these, still without a final response
 
@@ -130,7 +138,9 @@ cdef class TransactionTable:
     cdef Transaction *find(self, uint64_t key_hash) noexcept
     cdef Transaction *at_slot(self, uint32_t slot, uint64_t check) noexcept
     cdef Branch *find_branch(self, sip_text branch) noexcept
+    cdef int local_owner(self, sip_text branch) noexcept
     cdef void set_context(self, Transaction *transaction, object context) noexcept
 
 cdef bint is_cookie(const char *at) noexcept
+cdef bint read_branch(sip_text branch, BranchName *name) noexcept
 cdef const char *read_hex(const char *at, const char *end, int digits, uint64_t *value) noexcept

@@ -2,7 +2,7 @@
 import pytest
 
 from uacfast.testing.leaves import HashTable, Slab, TimerWheel, siphash
-from uacfast.uac.digest import response
+from uacfast.sip.digest import response
 from uacfast.uac.rr_param import decode, encode
 
 ROUNDS = 100_000
