@@ -123,20 +123,9 @@ cdef class HashTable:
         value += step
         return value if self.set(key, value, now) else None
 
-    def remove_matching(self, *, name=None, value=None):
-        """Drop the cells whose key or text value an expression finds; how many. ValueError for a broken expression."""
-        pattern = compiled(name if name is not None else value)
-        if name is not None:
-            gone = [key for key in self.cells if pattern.search(key)]
-        else:
-            gone = [key for key, cell in self.cells.items()
-                    if isinstance((<Cell>cell).value, str) and pattern.search((<Cell>cell).value)]
-        for key in gone:
-            del self.cells[key]
-        return len(gone)
-
     def remove_where(self, str part, str operator, text):
-        """The same for "name" or "value" compared with `text`: eq, ne, re or sw (starts with)."""
+        """Drop the cells whose "name" or "value" compares so with `text`: eq, ne, re or sw (starts with); how many went.
+        ValueError, a sentence, for another operator or a broken expression."""
         holds = comparison(operator, text)
         gone = [key for key, cell in self.cells.items()
                 if holds(key if part == "name" else str((<Cell>cell).value))]
@@ -149,7 +138,13 @@ cdef class HashTable:
         holds = comparison(operator, text)
         return any(holds(key if part == "name" else str((<Cell>cell).value)) for key, cell in self.cells.items())
 
+    def count_where(self, str part, str operator, text):
+        """How many cells' names or text values compare so."""
+        holds = comparison(operator, text)
+        return sum(1 for key, cell in self.cells.items() if holds(key if part == "name" else str((<Cell>cell).value)))
+
     def clear(self):
+        """Empty the table."""
         self.cells.clear()
         self.due.clear()
 

@@ -16,7 +16,7 @@ cdef class Binding:
     cdef public uint32_t branch_flags
     cdef public int socket           # local socket that the REGISTER came to
     cdef public uint64_t modified    # ms
-    cdef readonly bytes ruid
+    cdef public bytes ruid
 
 
 cdef class Record:
