@@ -255,8 +255,11 @@ Count = _integer(1, INT32_MAX, "an integer")
 CountOrZero = _integer(0, INT32_MAX, "an integer")
 HashSize = Annotated[int, Meta(description="an integer from 2 to 14"), Check(_clamped_hash_size)]
 StatusCode = _integer(200, 699, "a status code, an integer")
+RequestSize = _integer(1024, 1 << 24, "octets, an integer")
+Connections = _integer(1, 65_535, "an integer")
 RequestToMode = _integer(0, 3, "an integer")
 
+FileMode = Annotated[int, Meta(ge=0, le=0o777, description="permissions such as 0o600, an integer up to 0o777")]
 HostPort = Annotated[str, Meta(description="host[:port]"), Check(_host_port)]
 OptionalHostPort = Annotated[str, Meta(description="host[:port]"), Check(_optional_host_port)]
 Uri = Annotated[str, Meta(description="a URI such as sip:user@example.com"), Check(_any_uri)]

@@ -5,7 +5,7 @@ from uacfast.leaves.sip_text cimport sip_text
 from uacfast.proxy.dialog_states cimport DialogTracker
 from uacfast.proxy.hooks cimport Decision, RequestPolicy
 from uacfast.routing.matcher cimport Regex
-from uacfast.routing.networks cimport Networks
+from uacfast.proxy.networks cimport Networks
 from uacfast.routing.template cimport Template, Variable
 from uacfast.sip.message cimport SipMessage
 from uacfast.transport.udp cimport UdpTransport
