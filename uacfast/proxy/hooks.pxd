@@ -1,5 +1,5 @@
 """What the proxy core asks of the rooms above it."""
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.sip.message cimport SipMessage
@@ -28,3 +28,8 @@ cdef class RequestPolicy:
 cdef class RouteListener:
     cdef void loose_routed(self, SipMessage request) noexcept
     cdef void stray_response(self, SipMessage response, sip_text record_route_parameters) noexcept
+
+
+cdef class LocalUser:
+    cdef void final(self, uint64_t tag, int status, SipMessage response) noexcept
+    cdef void provisional(self, uint64_t tag, int status, SipMessage response) noexcept

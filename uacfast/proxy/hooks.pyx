@@ -1,4 +1,4 @@
-"""What the proxy core asks of the rooms above it: policy for initial requests, restoring for in-dialog ones."""
+"""What the proxy core asks of the rooms above it: policy, restoring of in-dialog requests, users of own requests."""
 
 
 cdef class RequestPolicy:
@@ -33,3 +33,16 @@ cdef class RouteListener:
 
     cdef void stray_response(self, SipMessage response, sip_text record_route_parameters) noexcept:
         """A response without transaction is about to be forwarded."""
+
+
+cdef class LocalUser:
+    """Begins requests of our own and hears of their responses. Nothing is called from within LocalRequests.send()."""
+
+    cdef void final(self, uint64_t tag, int status, SipMessage response) noexcept:
+        """The final response of the request that was sent with this tag.
+
+        `response` is None when the status is ours: 408 (timeout), 478 (no address), 503 (it cannot be delivered).
+        """
+
+    cdef void provisional(self, uint64_t tag, int status, SipMessage response) noexcept:
+        """A 1xx came."""

@@ -14,7 +14,9 @@ from uacfast.transport.udp cimport UdpTransport
 cdef class TransactionUser:
     """The core above the transactions (RFC 3261's TU)."""
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept
+    cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept
     cdef void local_final(self, Transaction *transaction, int status, SipMessage response) noexcept
+    cdef void local_provisional(self, Transaction *transaction, SipMessage response) noexcept
 
 
 cdef class ResponseContext(BranchUser):
@@ -23,7 +25,8 @@ cdef class ResponseContext(BranchUser):
     cdef TransactionSettings settings
     cdef ServerTransactions server
     cdef ClientTransactions client
-    cdef TransactionUser core
+    cdef TransactionUser core        # of requests that we relay
+    cdef TransactionUser local       # of requests of our own
     cdef SipMessage stored           # rescans of kept responses and requests
     cdef SipMessage other
     cdef sip_limits no_limits

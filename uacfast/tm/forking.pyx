@@ -25,8 +25,14 @@ cdef class TransactionUser:
         """All branches failed, `failed` being the best: True when the core has begun another attempt."""
         return False
 
+    cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept:
+        """A response is about to go upstream in a transaction of a tracked dialog."""
+
     cdef void local_final(self, Transaction *transaction, int status, SipMessage response) noexcept:
-        """A request of our own has its final response; None when that is ours."""
+        """A request of our own has its final response, an INVITE each copy of its 2xx; None when the final is ours."""
+
+    cdef void local_provisional(self, Transaction *transaction, SipMessage response) noexcept:
+        """A request of our own has a provisional response."""
 
 
 cdef class ResponseContext(BranchUser):
@@ -46,7 +52,10 @@ cdef class ResponseContext(BranchUser):
 
     cdef void provisional(self, Branch *branch, SipMessage response) noexcept:
         cdef Transaction *transaction = branch.transaction
-        if transaction.flags & (FINAL_SENT | LOCAL):
+        if transaction.flags & LOCAL:
+            self.local.local_provisional(transaction, response)
+            return
+        if transaction.flags & FINAL_SENT:
             return
         if response.index.status == 100 and not self.settings.relay_100:
             return
@@ -57,7 +66,7 @@ cdef class ResponseContext(BranchUser):
     cdef void success(self, Branch *branch, SipMessage response) noexcept:
         cdef Transaction *transaction = branch.transaction
         if transaction.flags & LOCAL:
-            self.core.local_final(transaction, response.index.status, response)
+            self.local.local_final(transaction, response.index.status, response)
             return
         if not self.forward(transaction, response, response.index.status) and not transaction.flags & FINAL_SENT:
             self.reply_locally(transaction, 500)
@@ -74,9 +83,9 @@ cdef class ResponseContext(BranchUser):
             # It cannot travel on, but the caller is told the same in our own words.
             branch.flags |= LOCALLY_MADE
             response = None
-        if response is not None and transaction.branch_count > 1 or transaction.context != NULL:
-            if response is not None:
-                self.table.fill(&branch.response, response.index.data, response.index.length)
+        if response is not None and (transaction.branch_count > 1
+                                     or transaction.context != NULL and not transaction.flags & LOCAL):
+            self.table.fill(&branch.response, response.index.data, response.index.length)
         if branch.final >= 600 and not self.settings.disable_6xx_block:
             text_writer_start(&reason, line, sizeof(line))
             text_put_string(&reason, b"Reason: SIP;cause=")
@@ -103,10 +112,10 @@ cdef class ResponseContext(BranchUser):
                     response = self.stored
                 else:
                     response = None
-            if self.core.try_next(transaction, chosen, response):
+            if (self.local if transaction.flags & LOCAL else self.core).try_next(transaction, chosen, response):
                 return
         if transaction.flags & LOCAL:
-            self.core.local_final(transaction, chosen.final, response)
+            self.local.local_final(transaction, chosen.final, response)
             return
         if chosen.flags & LOCALLY_MADE:
             self.reply_locally(transaction, chosen.final)
@@ -166,6 +175,8 @@ cdef class ResponseContext(BranchUser):
         cdef const sip_header *header
         if not remove_top_via(response):
             return False
+        if transaction.dialog:
+            self.core.dialog_response(transaction, response)
         if transaction.upstream_from.at != NULL:
             response.replace(response.from_.name_addr, transaction.upstream_from)
         if transaction.upstream_to.at != NULL:
