@@ -17,7 +17,7 @@ class Dialect:
     unsigned = ""                      # behind the type of a number that is never negative
     tail = ""                          # behind the closing bracket of our own tables
     as_text = "CAST({} AS TEXT)"
-    as_integer = "CAST({} AS INTEGER)"
+    as_integer = "CAST({} AS BIGINT)"
 
     def placeholder(self, number: int) -> str:
         """The `number`th (from 1) parameter of a statement."""
@@ -98,6 +98,8 @@ class Dialect:
 class SqliteDialect(Dialect):
     serial = "INTEGER PRIMARY KEY NOT NULL"
     kinds = {INTEGER: "INTEGER", SMALL: "SMALLINT", BIG: "INTEGER"}
+    # Any column may hold a text here. It is given as it is, for the row to be refused: it is not the number 0.
+    as_integer = "CASE typeof({0}) WHEN 'integer' THEN {0} WHEN 'null' THEN 0 ELSE CAST({0} AS TEXT) END"
 
     def placeholder(self, number: int) -> str:
         return "?"
@@ -130,7 +132,6 @@ class MysqlDialect(Dialect):
 
 class PostgresDialect(Dialect):
     serial = "SERIAL PRIMARY KEY NOT NULL"
-    as_integer = "CAST({} AS BIGINT)"
 
     def placeholder(self, number: int) -> str:
         return f"${number}"

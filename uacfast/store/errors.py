@@ -1,4 +1,5 @@
 """What a database could not do, in a sentence."""
+import os
 
 
 class StoreError(Exception):
@@ -11,3 +12,8 @@ class StoreError(Exception):
     def __init__(self, sentence: str, away: bool = False) -> None:
         super().__init__(sentence)
         self.away = away
+
+
+def system_reason(error: OSError) -> str:
+    """Why a system call failed: "Connection refused"; asyncio's own texts are made for programmers."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)

@@ -10,7 +10,7 @@ import aiomysql
 
 from .connection import Connection, Row
 from .dialect import MysqlDialect
-from .errors import StoreError
+from .errors import StoreError, system_reason
 from .url import DatabaseUrl
 
 # Where Debian's servers listen; "localhost" means this socket to every client of MySQL.
@@ -60,8 +60,7 @@ class MysqlConnection(Connection):
             try:
                 options["ssl"] = ssl.create_default_context(cafile=ca)
             except OSError as error:
-                reason = error.strerror or str(error)
-                raise StoreError(f"{url}: the certificates in ssl_ca cannot be read: {reason}") from None
+                raise StoreError(f"{url}: the certificates in ssl_ca cannot be read: {system_reason(error)}") from None
         try:
             connection = await aiomysql.connect(user=url.user, password=url.password, db=url.database,
                                                 charset="utf8mb4", autocommit=True, init_command=_STRICT, **options)
@@ -78,8 +77,8 @@ class MysqlConnection(Connection):
             return StoreError(f"{url} does not let us in: {reason}; check user, password and grants")
         if _code(error) == _UNKNOWN_DATABASE:
             return StoreError(f"{url} cannot be opened: {reason}; create the database first")
-        cause = error.__cause__
-        reason = getattr(cause, "strerror", None) or (reason if not isinstance(cause, OSError) else str(cause))
+        if isinstance(error.__cause__, OSError):
+            reason = system_reason(error.__cause__)
         return StoreError(f"{url} cannot be reached: {reason}", away=True)
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:

@@ -6,7 +6,7 @@ import asyncpg
 
 from .connection import Connection, Row
 from .dialect import PostgresDialect
-from .errors import StoreError
+from .errors import StoreError, system_reason
 from .url import DatabaseUrl
 
 # The server ends, starts, or has ended this connection (SQLSTATE class 57P), or it is not there (class 08).
@@ -39,7 +39,7 @@ class PostgresConnection(Connection):
                 raise StoreError(f"{url} cannot be reached: {reason}", away=True) from None
             raise StoreError(f"{url} does not let us in: {reason}; check user, password and database") from None
         except (OSError, ValueError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            reason = getattr(error, "strerror", None) or url.without_secrets(_message(error))
+            reason = system_reason(error) if isinstance(error, OSError) else url.without_secrets(_message(error))
             raise StoreError(f"{url} cannot be reached: {reason}", away=True) from None
         return cls(url, connection)
 

@@ -1,8 +1,8 @@
 """SQLite: each connection has a thread of its own, in which everything that may wait for a disk happens.
 
 Many rows travel as one JSON text, in and out. The sqlite3 module gives the interpreter lock away at every row, and a
-thread that asks for it back waits up to 5 ms while the loop is busy: row by row, 20,000 rows took 6 s beside a busy loop,
-as JSON 0.1 s.
+thread that asks for it back waits up to 5 ms while the loop is busy: row by row, 20,000 rows took 6 s beside a busy
+loop, as JSON 0.1 s.
 """
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ def make_file(url: DatabaseUrl) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise StoreError(f"{url} cannot be made: {error.strerror}") from None
+        raise StoreError(f"{url} cannot be created: {error.strerror}") from None
     return True
 
 
@@ -152,7 +152,11 @@ class SqliteConnection(Connection):
         return self._file == (status.st_dev, status.st_ino)
 
     async def close(self) -> None:
-        self.abort()
+        # Not by abort(): an interrupted connection leaves its write-ahead log behind.
+        with contextlib.suppress(StoreError):
+            await self._in_thread(self._close)
+        self.broken = True
+        self._thread.shutdown(wait=False)
 
     def abort(self) -> None:
         self.broken = True

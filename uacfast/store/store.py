@@ -36,7 +36,7 @@ def _driver(url: DatabaseUrl) -> Callable[[DatabaseUrl], Awaitable[Connection]]:
             return MysqlConnection.open
         from .postgres import PostgresConnection
         return PostgresConnection.open
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         extra = "uacfast" if url.kind == MYSQL else "uacfast[postgres]"
         raise StoreError(f"{url} needs the Python package {error.name}: pip install '{extra}'") from None
 
@@ -156,6 +156,7 @@ class Store:
         """All accounts, `chunk` rows at a time, each a tuple in the order of `REGISTRATION_COLUMNS`.
 
         Texts are str and numbers int, never None: NULL is "" or 0, as is a column that an older table does not have.
+        (SQLite keeps a text in a column of numbers; it is given as that text.)
         """
         expressions = await self._registration_expressions(table)
         async with aclosing(self._stream(table, expressions, chunk)) as chunks:
