@@ -33,6 +33,10 @@ class AssembledEngine:
         # to it, which the worker sets: uacfast.worker.Control.
         self.commands: dict[str, Callable[..., Any]] = {}
         self.control: Any = None
+        # For /metrics: {name: function that gives {"help", "bounds", "counts", "sum"}} (uacfast.control.metrics).
+        self.histograms: dict[str, Callable[[], dict[str, Any]]] = {}
+        self.commands["histograms"] = lambda: {name: read() for name, read in self.histograms.items()}
+        self.commands["commands"] = lambda: list(self.commands)
         self.apply(config)
         for name in ("on_readable", "on_handover", "tick", "drain", "close", "receive", "advance", "take_sent",
                      "fileno"):
