@@ -180,7 +180,7 @@ cdef class TextopsModule(KsrModule):
         if flags[:1] in ("f", "F"):
             values = values[:1]
         elif flags[:1] in ("l", "L"):
-            values = values[-1:]
+            values = [values.pop()] if values else values
         for value in values:
             if self.found_in(sre, value) > 0:
                 return 1
@@ -245,7 +245,7 @@ cdef class TextopsModule(KsrModule):
         if flags[:1] in ("f", "F"):
             found = found[:1]
         elif flags[:1] in ("l", "L"):
-            found = found[-1:]
+            found = [found.pop()] if found else found
         changed = -1
         for index in found:
             i = index
