@@ -2,6 +2,7 @@
 from libc.stdint cimport uint32_t
 
 from uacfast.leaves.sip_text cimport sip_text
+from uacfast.proxy.dialog_states cimport DialogTracker
 from uacfast.proxy.hooks cimport Decision, RequestPolicy
 from uacfast.routing.matcher cimport Regex
 from uacfast.proxy.networks cimport Networks
@@ -26,6 +27,8 @@ cdef class CompiledRoute:
     cdef Template from_display, from_uri, to_display, to_uri
     cdef bint replaces_from, replaces_to
     cdef bint record_route, fork
+    cdef bint dialog
+    cdef uint32_t dialog_timeout     # seconds, 0: the general one
     cdef list targets                # Template
     cdef int reply_code
     cdef bytes reply_reason
@@ -38,6 +41,7 @@ cdef class CompiledRoute:
 cdef class RouteList(RequestPolicy):
     cdef UdpTransport transport
     cdef Replacer replacer
+    cdef DialogTracker dialogs
     cdef list routes
 
     cdef bint replace(self, SipMessage request, int which, Template display, Template uri)
