@@ -157,6 +157,14 @@ class Uac(Table, frozen=True, kw_only=True):
     event_callback: v.Text = ""                        # script function called for uac:reply
 
 
+class Script(Table, frozen=True, kw_only=True):
+    """[script]: a KSR script in Python, which every message goes to; then no [[route]] is looked at."""
+
+    file: v.Path = ""                                  # relative to this file; "": the routes decide
+    watchdog_seconds: v.SecondsOrZero = 10             # a callback that runs so long is told in the log; 0: never
+    watchdog_kill: v.Flag = False                      # and ends its worker, which is started anew
+
+
 class Limits(Table, frozen=True, kw_only=True):
     """[limits]: what is refused (engine specification M14). Sizes are octets."""
 
@@ -270,6 +278,7 @@ class Config(Table, frozen=True, kw_only=True):
     tm: Tm = field(default_factory=Tm)
     rr: Rr = field(default_factory=Rr)
     uac: Uac = field(default_factory=Uac)
+    script: Script = field(default_factory=Script)
     limits: Limits = field(default_factory=Limits)
     route: tuple[Route, ...] = ()
 
@@ -279,6 +288,8 @@ class Config(Table, frozen=True, kw_only=True):
         for index, route in enumerate(self.route):
             named = f' (route "{route.name}")' if route.name else ""
             sentences += _without_effect(route, f"route[{index}]", named, _NOT_YET_ROUTE)
+        if self.script.file and self.route:
+            sentences.append("[[route]] has no effect beside script.file: the script decides about every request")
         return sentences
 
 

@@ -55,6 +55,7 @@ cdef class SipMessage:
     cdef sip_text next_hop          # explicit destination URI ($du), .at NULL: Route or Request-URI decide
     cdef bint record_route          # a Record-Route value is to be added
     cdef sip_text record_route_parameters   # ";vsf=..." and the like, to stand after ftag
+    cdef sip_text added_route_parameters    # what a script adds to them, to stand last
     cdef sip_text route_parameters  # parameters of our own Route value, after loose routing
     cdef bint loose_routed          # our own Route value was there and is taken off
     cdef bint upstream              # in-dialog request from callee to caller (RR6)
@@ -65,6 +66,8 @@ cdef class SipMessage:
     cdef bint to_before_from        # To was replaced first: its Record-Route parameter comes first
     cdef uint32_t fr_timer, fr_inv_timer    # ms, 0: the general ones
     cdef uint32_t max_forwards      # value received; 256: none received
+
+    cdef bint force_rport           # responses go to the source port, although the Via does not ask for it (RFC 3581)
 
     cdef uint32_t scratch_used
     cdef char scratch[SCRATCH_SIZE]
