@@ -85,6 +85,34 @@ class Heartbeat(Message):
     """Sent every second by a worker whose loop turns."""
 
 
+# === Both ways: uacfast.calls ===
+
+class Call(Message):
+    """Run the command `name` with `arguments` (msgpack). Answered by Answer or Refusal with the same serial."""
+    serial: int
+    name: str
+    arguments: bytes
+
+
+class Answer(Message):
+    """What a command returned (msgpack)."""
+    serial: int
+    result: bytes
+
+
+class Refusal(Message):
+    """The Fault that a command raised."""
+    serial: int
+    code: int
+    text: str
+
+
+class Post(Message):
+    """Run the command `name`; nothing is answered."""
+    name: str
+    arguments: bytes
+
+
 def encode_config(config: Config) -> bytes:
     """The octets that Start and Reload carry: both sides see one reading of the file, whatever becomes of it."""
     return msgspec.msgpack.encode(config)
@@ -95,5 +123,5 @@ def decode_config(octets: bytes) -> Config:
     return msgspec.msgpack.decode(octets, type=Config)
 
 
-ToWorker = Start | Reload | Drain | Stop | StatisticsRequest
-ToControl = Ready | StartFailed | ReloadResult | Drained | Statistics | Heartbeat
+ToWorker = Start | Reload | Drain | Stop | StatisticsRequest | Call | Answer | Refusal | Post
+ToControl = Ready | StartFailed | ReloadResult | Drained | Statistics | Heartbeat | Call | Answer | Refusal | Post

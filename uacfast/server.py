@@ -7,25 +7,35 @@ import os
 import secrets
 import signal
 import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import uvloop
 
 from uacfast import config as configuration
 from uacfast import log, messages, notify
+from uacfast.calls import ANSWER_SECONDS
 from uacfast.config import Config, ConfigError
+from uacfast.control.dispatcher import Dispatcher
+from uacfast.control.part import Part
 from uacfast.listening import Listening, expand_listen
 from uacfast.supervisor import Supervisor
 from uacfast.transport.handover import Handover
 from uacfast.worker import DEFAULT_ENGINE
 
 SIPHASH_KEY_OCTETS = 16
+PART_SECONDS = 10.0             # what a part may take to end
 
 logger = log.get("server")
 
 
 class Server:
-    """One run of the program, from open sockets to the last worker's end."""
+    """One run of the program, from open sockets to the last worker's end.
+
+    `dispatcher` has the RPC commands; `services` what workers may call by name (the function gets the worker's index
+    first; it may be a coroutine); `parts` what else lives in this process.
+    """
 
     def __init__(self, config_path: str, config: Config, engine: str = DEFAULT_ENGINE):
         """Opens the sockets; the loop must be running. Raises OSError (ListenError) with a sentence."""
@@ -39,11 +49,16 @@ class Server:
         self._draining = False
         self._reload_wanted = False
         self._reloading: asyncio.Task[None] | None = None
+        self._preparing: set[asyncio.Task[None]] = set()
+        self.services: dict[str, Callable[..., Any]] = {}
+        self.dispatcher = Dispatcher()
+        self.parts: list[Part] = []
         workers = config.server.workers
         self._listening = Listening(self._config)
         self._handover = Handover.create(workers) if workers > 1 else None
         self._supervisor = Supervisor(self._loop, workers, engine, self._make_start, self._inherited,
-                                      on_failed=self._start_failed, on_idle=self._drained)
+                                      on_failed=self._start_failed, on_idle=self._drained,
+                                      on_ready=self._worker_ready, find_service=self.services.get)
 
     async def run(self) -> int:
         """Serves until the end; the exit status."""
@@ -51,27 +66,82 @@ class Server:
             self._loop.add_signal_handler(number, self._end_wanted, signal.Signals(number).name)
         self._loop.add_signal_handler(signal.SIGHUP, self._reload_asked)
         watchdog = self._loop.create_task(self._feed_watchdog())
+        started: list[Part] = []
         try:
-            try:
-                self._supervisor.start()
-            except OSError as error:
-                self._start_failed(f"no worker process can be started: {error.strerror}")
-            await asyncio.wait({self._supervisor.all_ready, self._exit}, return_when=asyncio.FIRST_COMPLETED)
+            starting = self._loop.create_task(self._start(started))
+            await asyncio.wait({starting, self._exit}, return_when=asyncio.FIRST_COMPLETED)
             if not self._exit.done():
+                starting.result()
                 self._announce()
             status = await self._exit
         finally:
             watchdog.cancel()
+            starting.cancel()
+            for task in self._preparing:
+                task.cancel()
+            for part in reversed(started):
+                await self._inform("close", part.close())
             await self._supervisor.stop()
             self._listening.close()
             if self._handover is not None:
                 self._handover.close()
         return status
 
+    @property
+    def config(self) -> Config:
+        """The configuration in force, with literal listen addresses."""
+        return self._config
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are."""
+        return self._config.server.workers
+
+    async def call_worker(self, index: int, name: str, *arguments: Any, timeout: float = ANSWER_SECONDS) -> Any:
+        """The result of `engine.commands[name]` of one worker. Fault: what it raised; Unreachable: it is being
+        replaced, died, or did not answer within `timeout` seconds."""
+        return await self._supervisor.call(index, name, *arguments, timeout=timeout)
+
+    async def call_workers(self, name: str, *arguments: Any, timeout: float = ANSWER_SECONDS) -> list[Any]:
+        """The results of `engine.commands[name]` by worker, None for one that died or kept silent. Fault: the first
+        that a worker raised."""
+        return await self._supervisor.call_all(name, *arguments, timeout=timeout)
+
     async def statistics(self) -> list[dict[str, int] | None]:
         """Each worker's counters since it was started; None for one that does not answer."""
         answers = await self._supervisor.ask(messages.StatisticsRequest)
         return [answer.counters if answer is not None else None for answer in answers]
+
+    async def _start(self, started: list[Part]) -> None:
+        """Returns when all is in place; when something is not, the exit status is set."""
+        try:
+            for part in self.parts:
+                started.append(part)
+                await part.start()
+            self._supervisor.start()
+        except (OSError, ValueError) as error:
+            self._start_failed(str(error))
+            return
+        await self._supervisor.all_ready
+        while self._preparing:
+            await asyncio.wait(self._preparing)
+
+    def _worker_ready(self, index: int) -> None:
+        task = self._loop.create_task(self._inform_all(lambda part: part.worker_ready(index)))
+        self._preparing.add(task)
+        task.add_done_callback(self._preparing.discard)
+
+    async def _inform_all(self, tell: Callable[[Part], Awaitable[None]]) -> None:
+        for part in self.parts:
+            await self._inform("news", tell(part))
+
+    async def _inform(self, what: str, told: Awaitable[None]) -> None:
+        # A part that fails must not keep the others from hearing it, or the program from ending.
+        try:
+            async with asyncio.timeout(PART_SECONDS if what == "close" else None):
+                await told
+        except Exception as error:
+            logger.error("a part of the control part failed at its %s", what, exc_info=error)
 
     def _announce(self) -> None:
         about = f"{' '.join(self._listening.uris)} workers={self._config.server.workers} pid={os.getpid()}"
@@ -169,6 +239,7 @@ class Server:
             written, listen=self._config.listen,
             server=msgspec.structs.replace(written.server, workers=self._config.server.workers))
         if await self._apply(wanted):
+            await self._inform_all(lambda part: part.reloaded(wanted))
             log.setup(wanted.server.log_level, wanted.server.log_format)
             for sentence in written.not_yet():
                 logger.warning("%s", sentence, extra=log.fields(file=self._path))

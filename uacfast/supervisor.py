@@ -14,7 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from uacfast import log, messages
+from uacfast.calls import ANSWER_SECONDS, Calls
 from uacfast.channel import LocalChannel, SocketChannel
+from uacfast.fault import Unreachable
 from uacfast.worker import Worker, load_engine
 
 logger = log.get("supervisor")
@@ -25,7 +27,6 @@ SILENCE_KILLED_SECONDS = 15.0
 STABLE_SECONDS = 10.0           # a worker that lived as long is not part of a crash loop
 FIRST_BACKOFF_SECONDS = 0.1     # doubled with each quick death ...
 LAST_BACKOFF_SECONDS = 1.0      # ... up to this
-ANSWER_SECONDS = 10.0
 STOP_SECONDS = 2.0
 
 _GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -100,6 +101,7 @@ class _Place:
     def __init__(self, index: int):
         self.index = index
         self.worker: LocalWorker | ProcessWorker | None = None
+        self.calls: Calls | None = None
         self.ready = False
         self.started = 0.0
         self.last_heard = 0.0
@@ -114,12 +116,14 @@ class Supervisor:
 
     make_start(index) gives the Start message of the next life of a worker; `inherited(index)` the descriptors that it
     names. `on_failed(sentence)` is called when a worker cannot be started although none of its place ever was ready;
-    `on_idle()` when all workers drain and none has a running transaction.
+    `on_idle()` when all workers drain and none has a running transaction; `on_ready(index)` whenever a worker has
+    said Ready. `find_service(name)` is the function behind a worker's call, which gets the worker's index first.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, workers: int, engine: str,
                  make_start: Callable[[int], messages.Start], inherited: Callable[[int], tuple[int, ...]],
-                 on_failed: Callable[[str], None], on_idle: Callable[[], None]):
+                 on_failed: Callable[[str], None], on_idle: Callable[[], None],
+                 on_ready: Callable[[int], None], find_service: Callable[[str], Callable[..., Any] | None]):
         self.all_ready: asyncio.Future[None] = loop.create_future()
         self._loop = loop
         self._engine = engine
@@ -127,6 +131,8 @@ class Supervisor:
         self._inherited = inherited
         self._on_failed = on_failed
         self._on_idle = on_idle
+        self._on_ready = on_ready
+        self._find_service = find_service
         self._places = [_Place(index) for index in range(workers)]
         self._serial = 0
         self._stopping = False
@@ -140,8 +146,11 @@ class Supervisor:
 
     def start(self) -> None:
         """Starts all workers; `all_ready` is done when each has said Ready. OSError: no process can be started."""
-        for place in self._places:
-            self._launch(place)
+        try:
+            for place in self._places:
+                self._launch(place)
+        except OSError as error:
+            raise OSError(f"no worker process can be started: {error.strerror}") from error
         self._check(self._loop.time())
 
     def broadcast(self, message: messages.ToWorker) -> None:
@@ -165,6 +174,24 @@ class Supervisor:
             place.answers.pop(serial, None)
         return [waiting[place.index].result() if place.index in waiting and waiting[place.index].done() else None
                 for place in self._places]
+
+    async def call(self, index: int, name: str, *arguments: Any, timeout: float = ANSWER_SECONDS) -> Any:
+        """The result of the command `name` of one worker. Fault: what it raised; Unreachable: it is being replaced,
+        died, or did not answer within `timeout` seconds."""
+        place = self._places[index]
+        if place.worker is None:
+            raise Unreachable(f"worker {index} is being replaced")
+        return await place.calls.call(name, *arguments, timeout=timeout)
+
+    async def call_all(self, name: str, *arguments: Any, timeout: float = ANSWER_SECONDS) -> list[Any]:
+        """The results of the command `name` by worker, None for one that died or kept silent. Fault: the first that a
+        worker's command raised."""
+        results = await asyncio.gather(*(self.call(place.index, name, *arguments, timeout=timeout)
+                                         for place in self._places), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, Unreachable):
+                raise result
+        return [None if isinstance(result, Unreachable) else result for result in results]
 
     async def stop(self) -> None:
         """Ends all workers: by message, and after STOP_SECONDS by SIGKILL."""
@@ -195,11 +222,19 @@ class Supervisor:
         place.active = None
         place.silence_warned = False
         place.started = place.last_heard = self._loop.time()
+        place.calls = Calls(self._loop, place.worker.channel.send, lambda name: self._service_for(place, name),
+                            f"worker {place.index}")
         place.worker.channel.on_message = lambda message: self._receive(place, message)
         place.worker.channel.send(self._make_start(place.index))
 
+    def _service_for(self, place: _Place, name: str) -> Callable[..., Any] | None:
+        service = self._find_service(name)
+        return None if service is None else lambda *arguments: service(place.index, *arguments)
+
     def _receive(self, place: _Place, message: messages.ToControl) -> None:
         place.last_heard = self._loop.time()
+        if place.calls.receive(message):
+            return
         match message:
             case messages.Ready():
                 self._became_ready(place)
@@ -220,6 +255,7 @@ class Supervisor:
             logger.info("worker is ready again", extra=log.fields(worker=place.index, pid=place.worker.pid))
         elif all(other.ready for other in self._places):
             self.all_ready.set_result(None)
+        self._on_ready(place.index)
 
     def _start_failed(self, place: _Place, reason: str) -> None:
         if not self.all_ready.done():
@@ -229,6 +265,7 @@ class Supervisor:
 
     def _exited(self, place: _Place, how: str) -> None:
         pid, place.worker = place.worker.pid, None
+        place.calls.peer_gone()
         for waiting in place.answers.values():
             if not waiting.done():
                 waiting.set_result(None)

@@ -16,9 +16,11 @@ from typing import Any
 import uvloop
 
 from uacfast import log, messages
+from uacfast.calls import ANSWER_SECONDS, Calls
 from uacfast.channel import SocketChannel
 from uacfast.transport.handover import Handover
 from uacfast.transport.resolver import Resolver
+from uacfast.uac import sending
 
 TICK_SECONDS = 0.010
 HEARTBEAT_SECONDS = 1.0
@@ -40,6 +42,22 @@ def _sentence(error: Exception) -> str:
         return str(error)
     logger.error("unexpected error", exc_info=error)
     return f"unexpected error {type(error).__name__}: {error}; the log has its traceback"
+
+
+class Control:
+    """What an engine has of the control part, as `engine.control`."""
+
+    def __init__(self, calls: Calls):
+        self._calls = calls
+
+    async def call(self, name: str, *arguments: Any, timeout: float = ANSWER_SECONDS) -> Any:
+        """Asks for the service `name` (Server.services) and waits for its result. Raises Fault; Unreachable after
+        `timeout` seconds."""
+        return await self._calls.call(name, *arguments, timeout=timeout)
+
+    def post(self, name: str, *arguments: Any) -> None:
+        """Tells the service `name` something; there is no answer."""
+        self._calls.post(name, *arguments)
 
 
 class Worker:
@@ -68,13 +86,17 @@ class Worker:
             messages.Stop: self._stop,
             messages.StatisticsRequest: self._statistics,
         }
+        self._calls = Calls(loop, channel.send, self._command, "the control part")
         channel.on_message = self._receive
         channel.on_closed = self._abandoned
 
     def _receive(self, message: messages.ToWorker) -> None:
         # Between the end and the closing of the channel a message may still arrive.
-        if self._ending is None:
+        if self._ending is None and not self._calls.receive(message):
             self._actions[type(message)](message)
+
+    def _command(self, name: str) -> Callable[..., Any] | None:
+        return getattr(self._engine, "commands", {}).get(name)
 
     def _start(self, start: messages.Start) -> None:
         try:
@@ -97,6 +119,8 @@ class Worker:
         self._resolver = Resolver(families={6 if ":" in entry.host else 4 for entry in start.sockets})
         self._engine = self._engine_class(config, worker=start.worker, workers=start.workers, handover=self._handover,
                                           resolver=self._resolver, siphash_key=start.siphash_key)
+        self._engine.control = Control(self._calls)
+        sending.use(getattr(self._engine, "requests", None))
         for entry in start.sockets:
             self._engine.add_socket(entry.fd, (entry.host, entry.port), entry.listen_index)
         self._watch(self._engine.fileno(), self._engine.on_readable)
@@ -164,8 +188,10 @@ class Worker:
         for fd in self._watched:
             self._loop.remove_reader(fd)
         self._watched.clear()
+        self._calls.peer_gone()
         if self._engine is not None:
             self._engine.close()
+            sending.use(None)
         self._ending = self._loop.create_task(self._finish())
 
     async def _finish(self) -> None:

@@ -4,9 +4,10 @@ import json
 import shlex
 import signal
 import sys
+import tempfile
 
 from . import __doc__ as PURPOSE
-from . import report, runs
+from . import registrations, report, runs
 from .load import build
 from .processes import BenchmarkError, pinning
 from .systems import SYSTEMS, StartOptions
@@ -70,7 +71,7 @@ def parser():
                           1000, 1)
     for sub, seconds in ((rate, 8), (find_max, 15)):
         sub.add_argument("--seconds", type=positive, default=seconds, help="measured window (default %(default)g)")
-        sub.add_argument("--scenario", choices=["basic", "cancel", "options"], default="basic")
+        sub.add_argument("--scenario", choices=["basic", "auth", "cancel", "options"], default="basic")
     find_max.add_argument("--max-rate", type=positive, default=60000)
     find_max.add_argument("--precision", type=positive, default=0.05, help="stop the search within this share")
     memory = subcommand("memory", "KB per ringing and per established call", "uacfast,kamailio-tlsf", "split", 1000, 1)
@@ -78,6 +79,8 @@ def parser():
     soak = subcommand("soak", "resident memory over many calls", "uacfast", "split", 4000, 1)
     soak.add_argument("calls", type=count)
     subcommand("verify", "a handful of calls, every octet compared", "uacfast,kamailio-tlsf,relay", "none", 10, 1)
+    accounts = subcommand("registrations", "accounts of a table brought online", "uacfast,kamailio-tlsf", "split", 1, 3)
+    accounts.add_argument("accounts", type=count)
     workers = subcommand("workers", "correctness and cost with several workers", "uacfast", "none", 2000, 1)
     workers.add_argument("count", type=count)
     workers.add_argument("--seconds", type=positive, default=8)
@@ -86,11 +89,11 @@ def parser():
 
 
 def plan_of(options):
-    start = StartOptions(uacfast_command=options.uacfast_command, uacfast_config=options.uacfast_config,
-                         kamailio_memory_mb=options.kamailio_memory)
-    return runs.Plan(options.rate, getattr(options, "seconds", 1.0), start, options.warm,
-                     getattr(options, "scenario", "basic"), options.ring_ms, options.hold_ms, pinning(options.pin),
-                     options.retries)
+    scenario = getattr(options, "scenario", "basic")
+    start = StartOptions(scenario=scenario, uacfast_command=options.uacfast_command,
+                         uacfast_config=options.uacfast_config, kamailio_memory_mb=options.kamailio_memory)
+    return runs.Plan(options.rate, getattr(options, "seconds", 1.0), start, options.warm, scenario, options.ring_ms,
+                     options.hold_ms, pinning(options.pin), options.retries)
 
 
 def say(record):
@@ -131,6 +134,16 @@ def run_verify(options, plan):
     return records, report.verify_table(records)
 
 
+def run_registrations(options, plan):
+    records = []
+    with tempfile.TemporaryDirectory(prefix="bench-accounts-") as folder:
+        for _ in range(options.runs):
+            for system in options.systems:
+                records.append(registrations.measure(system, plan, options.accounts, folder))
+                print(registrations.run_line(records[-1]), file=sys.stderr, flush=True)
+    return records, report.registrations_table(records, baseline_of(options))
+
+
 def run_workers(options, plan):
     records, tables = [], []
     for system in options.systems:
@@ -146,7 +159,7 @@ def run_workers(options, plan):
 
 
 COMMANDS = {"rate": run_rate, "find-max": run_find_max, "memory": run_memory, "soak": run_soak, "verify": run_verify,
-            "workers": run_workers}
+            "registrations": run_registrations, "workers": run_workers}
 
 
 def baseline_of(options):

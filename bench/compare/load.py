@@ -91,6 +91,8 @@ def problems(result, system, scenario="basic"):
             found.append(f"{result['shown']} requests reached the callee with the caller's own From")
         if result["hidden"] < 2 * result["ok"]:
             found.append(f"only {result['hidden']} requests with the replaced From reached the callee")
+    if scenario == "auth" and result["authenticated"] < result["ok"]:
+        found.append(f"only {result['authenticated']} requests reached the callee with right credentials")
     if result["unrestored"]:
         found.append(f"{result['unrestored']} replies reached the caller with a From that is not its own")
     if result["unexpected"]:

@@ -13,6 +13,8 @@ from .processes import BenchmarkError, Child, free_udp_ports, udp_port_is_open, 
 BENCH = Path(__file__).resolve().parent.parent
 PROJECT = BENCH.parent
 REPLACED_FROM = "sip:anon@edge.example"
+TRUNK = '"trunk-user:trunk.example:trunk-password"'      # the account that sip_load's callee asks for
+KSR_SCRIPT = BENCH / "kamailio" / "kemi_edge.py"
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,17 @@ class StartOptions:
     """What all systems are started with. `uacfast_config`: path of a TOML template instead of bench/uacfast/edge.toml;
     `uacfast_command`: command line with {config}; `kamailio_memory_mb`: its shared memory."""
     workers: int = 1
+    scenario: str = "basic"
+    database: str = ""
     uacfast_command: str | None = None
     uacfast_config: str | None = None
     kamailio_memory_mb: int = 2048
     build: Path = BENCH / "build"
+
+
+def script_environment(ports, options):
+    """What the KSR script reads: where the calls go, and what they need."""
+    return {"EDGE_CALLEE_URI": f"sip:127.0.0.1:{ports.callee}", "EDGE_SCENARIO": options.scenario}
 
 
 class System:
@@ -53,6 +62,11 @@ class System:
 
 
 class Uacfast(System):
+    template = "edge.toml"
+
+    def template_of(self, options):
+        return "registrations.toml" if options.scenario == "registrations" else self.template
+
     # wt_timer of the default configuration is 32 s (RFC 6026 Timer L); 2 s more for the release to be in full swing
     linger = 34.0
     ready_text = "uacfast ready"
@@ -62,8 +76,11 @@ class Uacfast(System):
             raise BenchmarkError(f"--uacfast-config {options.uacfast_config}: there is no such file")
 
     def command(self, ports, folder, options):
-        template = Path(options.uacfast_config or BENCH / "uacfast" / "edge.toml").read_text()
-        for key, value in {"workers": options.workers, "port": ports.proxy, "callee_port": ports.callee}.items():
+        template = Path(options.uacfast_config or BENCH / "uacfast" / self.template_of(options)).read_text()
+        values = {"workers": options.workers, "port": ports.proxy, "callee_port": ports.callee,
+                  "credential": TRUNK if options.scenario == "auth" else "", "script": KSR_SCRIPT,
+                  "database": options.database}
+        for key, value in values.items():
             template = template.replace(f"{{{key}}}", str(value))
         config = Path(folder) / "edge.toml"
         config.write_text(template)
@@ -72,7 +89,12 @@ class Uacfast(System):
             command = [part.replace("{config}", str(config)) for part in shlex.split(options.uacfast_command)]
         else:
             command = [sys.executable, "-m", "uacfast", "run", str(config)]
-        return command, {"PYTHONPATH": os.pathsep.join(paths)}
+        return command, {"PYTHONPATH": os.pathsep.join(paths)} | script_environment(ports, options)
+
+
+class UacfastScript(Uacfast):
+    """The policy of Kamailio's KEMI variant, in the same script."""
+    template = "script.toml"
 
 
 class Kamailio(System):
@@ -94,7 +116,11 @@ class Kamailio(System):
 
     def command(self, ports, folder, options):
         defines = [self.variant, f"CHILDREN={options.workers}", f"LISTEN_PORT={ports.proxy}",
-                   f'CALLEE_URI="sip:127.0.0.1:{ports.callee}"', f'KEMI_FILE="{BENCH / "kamailio" / "kemi_edge.py"}"']
+                   f'CALLEE_URI="sip:127.0.0.1:{ports.callee}"', f'KEMI_FILE="{KSR_SCRIPT}"']
+        if options.scenario == "auth":
+            defines.append("WITH_AUTH")
+        elif options.scenario == "registrations":
+            defines += ["WITH_REGISTRATIONS", f'DATABASE="{options.database}"']
         command = [self.program(), "-DD", "-E", "-f", str(BENCH / "kamailio" / "kamailio.cfg"),
                    "-m", str(options.kamailio_memory_mb), "-M", "32", "-P", f"{folder}/pid", "-Y", str(folder),
                    "-w", str(folder)]
@@ -102,7 +128,7 @@ class Kamailio(System):
             command += ["-A", define]
         if self.memory_manager:
             command += ["-x", self.memory_manager, "-X", self.memory_manager]
-        return command, {"EDGE_CALLEE_URI": f"sip:127.0.0.1:{ports.callee}"}
+        return command, script_environment(ports, options)
 
 
 class Relay(System):
@@ -122,6 +148,7 @@ class Relay(System):
 
 SYSTEMS = {system.name: system for system in (
     Uacfast("uacfast"),
+    UacfastScript("uacfast-ksr"),
     Kamailio("kamailio"),
     Kamailio("kamailio-tlsf", memory_manager="tlsf"),
     Kamailio("kamailio-kemi", "WITH_KEMI", "tlsf"),

@@ -1,9 +1,10 @@
-"""The benchmark's job for Kamailio in KEMI Python: the same routing as WITH_NATIVE of kamailio.cfg."""
+"""The benchmark's job as a KSR script, for Kamailio and uacfast: the same routing as WITH_NATIVE of kamailio.cfg."""
 import os
 
 import KSR
 
 CALLEE_URI = os.environ["EDGE_CALLEE_URI"]
+AUTHENTICATES = os.environ.get("EDGE_SCENARIO") == "auth"
 
 
 def mod_init():
@@ -29,6 +30,8 @@ class Edge:
         if method == "INVITE":
             KSR.rr.record_route()
             KSR.uac.uac_replace_from_uri("sip:anon@edge.example")
+            if AUTHENTICATES:
+                KSR.tm.t_on_failure("trunk_refused")
         KSR.pv.sets("$du", CALLEE_URI)
         if KSR.tm.t_relay() < 0:
             KSR.sl.sl_reply_error()
@@ -43,4 +46,9 @@ class Edge:
                 KSR.tm.t_relay()
         else:
             KSR.sl.sl_send_reply(404, "Not here")
+        return 1
+
+    def trunk_refused(self, message):
+        if KSR.tm.t_is_canceled() < 0 and KSR.tm.t_check_status("401|407") > 0 and KSR.uac.uac_auth() > 0:
+            KSR.tm.t_relay()
         return 1

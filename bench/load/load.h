@@ -13,13 +13,20 @@
 #define BACKOFF_LEVELS 6         /* T1 << 0 .. T1 << 5 = 16 s, the last interval before Timer B */
 #define T2_LEVEL 3               /* T1 << 3 = 4 s: where non-INVITE requests and answers stop doubling */
 
-typedef enum { SCENARIO_BASIC, SCENARIO_CANCEL, SCENARIO_OPTIONS } scenario_id;
+/* SCENARIO_AUTH: the callee's account that the proxy has to log in to */
+#define TRUNK_USER "trunk-user"
+#define TRUNK_REALM "trunk.example"
+#define TRUNK_PASSWORD "trunk-password"
+
+typedef enum { SCENARIO_BASIC, SCENARIO_AUTH, SCENARIO_CANCEL, SCENARIO_OPTIONS } scenario_id;
 
 typedef enum {
     CALLER_NEW, CALLER_SENT, CALLER_PROCEEDING, CALLER_ANSWERED, CALLER_RELEASING, CALLER_DONE, CALLER_FAILED
 } caller_state;
 
-typedef enum { CALLEE_NEW, CALLEE_RINGING, CALLEE_ANSWERED, CALLEE_ACKNOWLEDGED, CALLEE_DONE } callee_state;
+typedef enum {
+    CALLEE_NEW, CALLEE_CHALLENGED, CALLEE_RINGING, CALLEE_ANSWERED, CALLEE_ACKNOWLEDGED, CALLEE_DONE
+} callee_state;
 
 typedef enum { RESEND_FIRST_REQUEST, RESEND_RELEASE, RESEND_ANSWER } resend_kind;
 
@@ -70,7 +77,7 @@ typedef struct {
 
     long created, ok, failed, rang, established;
     long retransmissions, callee_retransmissions, steady_calls, steady_retransmissions;
-    long hidden, shown, restored, unrestored, unexpected;
+    long hidden, shown, restored, unrestored, unexpected, authenticated;
     int last_refusal;               /* status of the last final reply that ended a call badly */
     int64_t max_lag_us;
 } load;
@@ -86,7 +93,7 @@ int delay_pop(delay_queue *queue, int64_t now, delay_entry *entry);
 int64_t delay_next(const delay_queue *queue);   /* INT64_MAX when empty */
 
 /* load_message.c: every writer returns the octets written, or 0 when DATAGRAM_MAX does not hold the message. */
-enum { REPLY_RECORD_ROUTE = 1, REPLY_TO_TAG = 2, REPLY_CONTACT = 4, REPLY_BODY = 8 };
+enum { REPLY_RECORD_ROUTE = 1, REPLY_TO_TAG = 2, REPLY_CONTACT = 4, REPLY_BODY = 8, REPLY_CHALLENGE = 16 };
 int write_first_request(const load *run, uint32_t number, char *out);
 int write_next_request(const load *run, uint32_t number, const char *method, int cseq, int branch, char *out);
 int write_hop_request(const load *run, uint32_t number, const char *method, char *out);
@@ -97,6 +104,10 @@ long call_number(const load *run, const char *message, int length);   /* -1: not
 int from_uri_is(const char *message, int length, const char *uri);
 void original_from(uint32_t number, char out[64]);
 char *route_set_of(const char *reply, int length);
+
+/* load_digest.c: whether an Authorization value holds the digest of this secret for this nonce */
+int digest_is_right(const char *value, const char *end, const char *method, const char *user, const char *realm,
+                    const char *password, const char *nonce);
 
 /* load_caller.c */
 void caller_start(load *run, uint32_t number, int64_t now);

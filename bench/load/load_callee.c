@@ -1,4 +1,5 @@
-/* The callee: 100, 180 and after the ring time 200; 487 when cancelled; 200 for BYE and OPTIONS. */
+/* The callee: 100, 180 and after the ring time 200; 407 first when it wants credentials; 487 when cancelled; 200 for BYE
+ * and OPTIONS. */
 #define _GNU_SOURCE
 #include "load.h"
 #include <stdio.h>
@@ -42,11 +43,32 @@ void callee_resend(load *run, const delay_entry *entry, int64_t now)
     delay_push(&run->resend[level], now + (T1_US << level), entry->number, RESEND_ANSWER, level);
 }
 
+/* Whether the INVITE carries the right credentials; answers it when not. */
+static int is_authenticated(load *run, uint32_t number, const char *request, int length,
+                            const struct sockaddr_in *source)
+{
+    char nonce[64];
+    const char *end, *value = find_header(request, length, "Proxy-Authorization", &end);
+    snprintf(nonce, sizeof nonce, "%s-%u", run->run, number);
+    if (!value) {
+        send_reply(run, number, request, length, source, "407 Proxy Authentication Required",
+                   REPLY_TO_TAG | REPLY_CHALLENGE);
+        run->all[number].callee = CALLEE_CHALLENGED;
+        return 0;
+    }
+    if (digest_is_right(value, end, "INVITE", TRUNK_USER, TRUNK_REALM, TRUNK_PASSWORD, nonce)) {
+        run->authenticated++;
+        return 1;
+    }
+    send_reply(run, number, request, length, source, "403 Wrong credentials", REPLY_TO_TAG);
+    return 0;
+}
+
 static void on_invite(load *run, uint32_t number, const char *request, int length, const struct sockaddr_in *source,
                       int64_t now)
 {
     call *that = &run->all[number];
-    if (that->callee != CALLEE_NEW) {
+    if (that->callee > CALLEE_CHALLENGED) {
         count_retransmission(run, &run->callee_retransmissions, now);
         if (that->callee == CALLEE_RINGING)
             send_reply(run, number, request, length, source, "180 Ringing",
@@ -55,6 +77,8 @@ static void on_invite(load *run, uint32_t number, const char *request, int lengt
             send_answer(run, that);
         return;
     }
+    if (run->scenario == SCENARIO_AUTH && !is_authenticated(run, number, request, length, source))
+        return;
     send_reply(run, number, request, length, source, "100 Trying", 0);
     send_reply(run, number, request, length, source, "180 Ringing", REPLY_RECORD_ROUTE | REPLY_TO_TAG | REPLY_CONTACT);
     char text[DATAGRAM_MAX];
@@ -71,7 +95,7 @@ static void on_invite(load *run, uint32_t number, const char *request, int lengt
     that->answer_length = (uint16_t)written;
     that->answer_to = *source;
     that->callee = CALLEE_RINGING;
-    if (run->scenario == SCENARIO_BASIC && !run->in_steps)
+    if (run->scenario != SCENARIO_CANCEL && !run->in_steps)
         delay_push(&run->ringing, now + run->ring_us, number, RESEND_ANSWER, 0);
 }
 

@@ -143,6 +143,9 @@ int write_reply(const load *run, uint32_t number, const char *request, int lengt
     }
     if (parts & REPLY_CONTACT)
         put(&out, "Contact: <sip:trunk@127.0.0.1:%d>\r\n", run->callee_port);
+    if (parts & REPLY_CHALLENGE)
+        put(&out, "Proxy-Authenticate: Digest realm=\"" TRUNK_REALM "\", nonce=\"%s-%u\", qop=\"auth\", algorithm=MD5\r\n",
+            run->run, number);
     put(&out, "Server: sip_load/1.0\r\n");
     if (parts & REPLY_BODY)
         put(&out, "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\nContent-Type: application/sdp\r\n"

@@ -30,7 +30,7 @@ static void usage(void)
 {
     fprintf(stderr,
             "usage: sip_load --caller-port P --proxy-port P --callee-port P --rate CALLS_PER_SECOND --calls N\n"
-            "  [--scenario basic|cancel|options]  [--ring-ms 20]  180 to 200   [--hold-ms 20]  ACK to BYE, 180 to CANCEL\n"
+            "  [--scenario basic|auth|cancel|options]  [--ring-ms 20]  180 to 200   [--hold-ms 20]  ACK to BYE, 180 to CANCEL\n"
             "  [--measure-from-s 0]  delays and steady_* count from here   [--give-up-s 32]  RFC 3261 64 * T1\n"
             "  [--replaced-from sip:anon@edge.example]   [--steps]  ring all, answer all, release all; a line on\n"
             "  standard input starts the next step, {\"step\": ...} on standard output says that one is reached\n");
@@ -52,6 +52,8 @@ static void parse_options(load *run, int count, char **arguments)
         case 's':
             if (!strcmp(optarg, "basic"))
                 run->scenario = SCENARIO_BASIC;
+            else if (!strcmp(optarg, "auth"))
+                run->scenario = SCENARIO_AUTH;
             else if (!strcmp(optarg, "cancel"))
                 run->scenario = SCENARIO_CANCEL;
             else if (!strcmp(optarg, "options"))
@@ -195,8 +197,9 @@ static void print_result(load *run, int64_t now)
     printf("{\"ok\": %ld, \"failed\": %ld, \"created\": %ld, \"retransmissions\": %ld, \"callee_retransmissions\": %ld, ",
            run->ok, run->failed, run->created, run->retransmissions, run->callee_retransmissions);
     printf("\"steady_calls\": %ld, \"steady_retransmissions\": %ld, ", run->steady_calls, run->steady_retransmissions);
-    printf("\"hidden\": %ld, \"shown\": %ld, \"restored\": %ld, \"unrestored\": %ld, \"unexpected\": %ld, ",
-           run->hidden, run->shown, run->restored, run->unrestored, run->unexpected);
+    printf("\"hidden\": %ld, \"shown\": %ld, \"restored\": %ld, \"unrestored\": %ld, \"unexpected\": %ld, "
+           "\"authenticated\": %ld, ",
+           run->hidden, run->shown, run->restored, run->unrestored, run->unexpected, run->authenticated);
     printf("\"last_refusal\": %d, \"max_lag_ms\": %.3f, \"seconds\": %.3f, \"delay_ms\": {", run->last_refusal,
            run->max_lag_us / 1e3, (now - run->started_at) / 1e6);
     print_delays("", "post_dial", &run->post_dial);

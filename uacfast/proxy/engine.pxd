@@ -4,6 +4,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.proxy.counters cimport Counters
+from uacfast.proxy.dialog cimport Dialogs
 from uacfast.proxy.forward cimport Forwarder
 from uacfast.proxy.hooks cimport ScriptHost
 from uacfast.proxy.local cimport LocalRequests
@@ -31,6 +32,7 @@ cdef class Engine(SendFailureListener):
     cdef readonly Forwarder forwarder
     cdef readonly LocalRequests local
     cdef ScriptHost script               # None: the routes decide
+    cdef readonly Dialogs dialogs
     cdef ServerTransactions server
     cdef ClientTransactions client
     cdef ResponseContext responses
@@ -69,6 +71,7 @@ cdef class Engine(SendFailureListener):
     cdef int drain_sockets(self) noexcept
     cdef void process_own(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept
     cdef void dispatch(self, SipMessage message, const udp_address *source, int socket) noexcept
+    cdef int owner_of(self, sip_text call_id) noexcept
     cdef bint is_for_us(self, SipMessage message) noexcept
     cdef bint names_us(self, SipMessage message) noexcept
     cdef bint answers_method(self, SipMessage message, const Branch *branch, int method) noexcept

@@ -21,6 +21,9 @@ from uacfast.leaves.text_writer cimport text_put_string, text_put_uint, text_wri
 from uacfast.leaves.timer_wheel cimport timer_entry, timer_wheel_advance, timer_wheel_pop
 from uacfast.leaves.udp_batch cimport UDP_BATCH
 from uacfast.proxy.counters cimport *
+from uacfast.proxy.dialog cimport Dialogs
+from uacfast.proxy.dialog_states cimport TIMER_DIALOG
+from uacfast.proxy.dialog_table cimport Dialog
 from uacfast.proxy.hooks cimport Decision, RequestPolicy, RouteListener, ScriptHost, VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
 from uacfast.proxy.local cimport LocalRequests
 from uacfast.proxy.route_set cimport ROUTE_BROKEN, ROUTE_TAKEN, RouteSet, read_route_set
@@ -59,6 +62,7 @@ cdef class Engine(SendFailureListener):
         self.transport = UdpTransport(capture=capture)
         self.transport.listener = self
         self.table = TransactionTable(os.urandom(16) if now is None else hash_key, now or monotonic_ms())
+        self.table.worker = worker
         self.server = ServerTransactions(self.table, self.transport, timers)
         self.client = ClientTransactions(self.table, self.transport, timers, self.server)
         self.responses = ResponseContext(self.table, self.transport, timers, self.server, self.client)
@@ -68,6 +72,8 @@ cdef class Engine(SendFailureListener):
         self.forwarder.reinject = self.receive_raw
         self.forwarder.wake = self.flush_now
         self.local = LocalRequests(self.forwarder)
+        self.dialogs = self.forwarder.dialogs = Dialogs(self.local, self.table, self.transport, timers, hash_key=hash_key,
+                                                        worker=worker, workers=workers, now=now)
         self.stateless = StatelessReplies(self.transport, timers, self.counters)
         memcpy(&self.stateless.key, key, 16)
         self.message = SipMessage()
@@ -198,6 +204,8 @@ cdef class Engine(SendFailureListener):
                 self.client.timer_fired(<Branch *>timer)
             elif timer.kind == TIMER_SERVER:
                 self.server.timer_fired(<Transaction *>timer)
+            elif timer.kind == TIMER_DIALOG:
+                self.dialogs.timer_fired(<Dialog *>timer)
             else:
                 self.client.cancel_timer_fired(<CancelAttempt *>timer)
         if self.local.deferred_count:
@@ -293,6 +301,20 @@ cdef class Engine(SendFailureListener):
         """In capture mode: [(octets, (host, port), socket index)] since the last call."""
         return self.transport.take_sent()
 
+    # --- for requests of our own ----------------------------------------------------------------------------------
+
+    def is_own_call_id(self, bytes call_id not None):
+        """Whether messages with this Call-ID belong to this worker."""
+        return self.workers == 1 or self.owner_of(text_of(<const char *>call_id, <uint32_t>len(call_id))) == self.worker
+
+    def socket_named(self, bytes name not None):
+        """The index of the socket `udp:host:port`, -1 when none is bound to or advertised as that."""
+        cdef sip_uri uri
+        cdef bytes text = b"sip:" + name[4:]
+        if name[:4].lower() != b"udp:" or sip_uri_parse(text_of(<const char *>text, <uint32_t>len(text)), &uri) != 0:
+            return -1
+        return self.transport.own_socket(uri.host, uri.port)
+
     # --- for the control part ------------------------------------------------------------------------------------
 
     @property
@@ -319,7 +341,7 @@ cdef class Engine(SendFailureListener):
             "branch_timeouts": self.client.timeouts,
             "missing_acks": self.server.missing_acks,
             "batch_pauses": self.pauses,
-        }
+        } | self.dialogs.statistics()
 
     def close(self):
         """Stop what was begun and is still waiting."""
@@ -343,12 +365,16 @@ cdef class Engine(SendFailureListener):
         if self.workers > 1:
             header = sip_first_header(&message.index, SIP_HEADER_CALL_ID)
             if header != NULL:
-                owner = <int>(siphash(&self.stateless.key, header.value.at, header.value.length) % <uint64_t>self.workers)
+                owner = self.owner_of(header.value)
                 if owner != self.worker:
                     self.counters.at[COUNT_HANDED_OVER] += 1
                     self.handover.push(owner, data, length, source, socket)
                     return
         self.dispatch(message, source, socket)
+
+    cdef int owner_of(self, sip_text call_id) noexcept:
+        """The worker that messages with this Call-ID belong to."""
+        return <int>(siphash(&self.stateless.key, call_id.at, call_id.length) % <uint64_t>self.workers)
 
     cdef void broken_start_line(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept:
         """Something like a request whose first line cannot be read: 400 when the rest can be answered (engine S2)."""
@@ -504,6 +530,8 @@ cdef class Engine(SendFailureListener):
         """A request within a dialog travels by its route set. One without a Route of ours is for nobody here when its
         Request-URI is ours (engine RR8); else policy decides."""
         cdef int outcome = self.forwarder.take_routes(message)
+        if message.dialog and outcome != ROUTE_BROKEN:
+            self.dialogs.request(message)
         if outcome == ROUTE_BROKEN:
             self.stateless.refuse(message, 400, b"Bad Route", reply_to)
         elif outcome != ROUTE_TAKEN:
@@ -584,6 +612,8 @@ cdef class Engine(SendFailureListener):
                 or self.forwarder.take_routes(message) != ROUTE_TAKEN
                 or not self.forwarder.relay_stateless(message, loop_hash)):
             self.counters.at[DROP_STRAY_ACK] += 1
+        elif message.dialog:
+            self.dialogs.request(message)
 
     cdef void cancel(self, SipMessage message, const udp_address *reply_to) noexcept:
         """Answered here at once; the branches of the INVITE are cancelled (engine.md §10)."""
@@ -663,7 +693,12 @@ cdef class Engine(SendFailureListener):
         cdef text_writer out
         cdef char *space
         cdef uint32_t capacity
-        cdef int socket
+        cdef int socket, owner
+        if self.workers > 1:
+            owner = self.table.local_owner(message.via.branch)
+            if 0 <= owner < self.workers and owner != self.worker:
+                self.handover.push(owner, message.index.data, message.index.length, &message.source, message.socket)
+                return
         self.counters.at[DROP_STRAY_RESPONSE] += 1
         if self.settings.stray_replies == STRAY_DROP or not message.parse_addresses():
             return

@@ -77,7 +77,9 @@ cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modu
     cdef readonly dict variables             # $var, $vn, $vz: per worker, survive messages
     cdef readonly dict shared                # $shv
     cdef public object hash_tables           # htable; None until it is configured
-    cdef public object uac_request           # $uac_req(...)
+    cdef public object features              # proxy.features.EdgeFeatures: registrar, flood guard, digest, source groups
+    cdef public object uac_request           # $uac_req(...): a RequestDescription
+    cdef public object requests              # uac_req_send(): a RequestSender
     cdef readonly Engine engine
     cdef readonly Replacer replacer          # From and To
     cdef public object registrations         # uac_reg_*; None: nothing is registered

@@ -1,5 +1,5 @@
 """What is to become of a request, kept apart from its octets."""
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from uacfast.leaves.edit_list cimport edit
 from uacfast.leaves.sip_text cimport sip_text
@@ -18,6 +18,9 @@ cdef class StoredPlan:
     cdef bint record_route, loose_routed, upstream, to_before_from, force_rport
     cdef int route_socket
     cdef uint32_t fr_timer, fr_inv_timer, max_forwards
+    cdef uint64_t dialog
+    cdef bint other_leg
+    cdef sip_text dialog_parameter
 
     cdef bint take(self, SipMessage request) noexcept
     cdef void apply(self, SipMessage request) noexcept

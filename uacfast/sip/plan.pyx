@@ -23,7 +23,7 @@ cdef class StoredPlan:
             size += request.edits.items[i].inserted.length
         size += (request.request_uri.length + request.next_hop.length + request.record_route_parameters.length
                  + request.added_route_parameters.length + request.route_parameters.length
-                 + request.upstream_from.length + request.upstream_to.length
+                 + request.dialog_parameter.length + request.upstream_from.length + request.upstream_to.length
                  + request.new_from.display.length + request.new_from.uri.length
                  + request.new_to.display.length + request.new_to.uri.length)
         self.memory = <char *>malloc(size if size else 1)
@@ -57,6 +57,9 @@ cdef class StoredPlan:
         self.fr_timer = request.fr_timer
         self.fr_inv_timer = request.fr_inv_timer
         self.max_forwards = request.max_forwards
+        self.dialog = request.dialog
+        self.other_leg = request.other_leg
+        self.dialog_parameter = self.copy(request.dialog_parameter)
         return True
 
     cdef sip_text copy(self, sip_text text) noexcept:
@@ -91,3 +94,6 @@ cdef class StoredPlan:
         request.fr_timer = self.fr_timer
         request.fr_inv_timer = self.fr_inv_timer
         request.max_forwards = self.max_forwards
+        request.dialog = self.dialog
+        request.other_leg = self.other_leg
+        request.dialog_parameter = self.dialog_parameter

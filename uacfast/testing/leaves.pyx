@@ -9,6 +9,8 @@ from libc.string cimport memcpy, memset
 from uacfast.leaves.hash_table cimport hash_table_find, hash_table_free, hash_table_init, hash_table_insert, \
     hash_table_remove
 from uacfast.leaves.md5 cimport md5_add, md5_end, md5_hex, md5_start, md5_state
+from uacfast.leaves.sha256 cimport sha256_add, sha256_end, sha256_start, sha256_state
+from uacfast.leaves.sha512_256 cimport sha512_256_add, sha512_256_end, sha512_256_start, sha512_256_state
 from uacfast.leaves.siphash cimport siphash as c_siphash
 from uacfast.leaves.siphash cimport siphash_add, siphash_end, siphash_key, siphash_start, siphash_state
 from uacfast.leaves.slab cimport slab_alloc, slab_free, slab_free_all, slab_held, slab_in_use, slab_new
@@ -59,6 +61,30 @@ def md5_pieces(pieces):
     md5_end(&md5, digest)
     md5_hex(digest, hex)
     return PyBytes_FromStringAndSize(hex, 32)
+
+
+def sha256_pieces(pieces):
+    """SHA-256 of the pieces one after the other, as octets."""
+    cdef sha256_state sha
+    cdef uint8_t[32] digest
+    cdef bytes piece
+    sha256_start(&sha)
+    for piece in pieces:
+        sha256_add(&sha, PyBytes_AS_STRING(piece), <size_t>PyBytes_GET_SIZE(piece))
+    sha256_end(&sha, digest)
+    return PyBytes_FromStringAndSize(<char *>digest, 32)
+
+
+def sha512_256_pieces(pieces):
+    """SHA-512/256 of the pieces one after the other, as octets."""
+    cdef sha512_256_state sha
+    cdef uint8_t[32] digest
+    cdef bytes piece
+    sha512_256_start(&sha)
+    for piece in pieces:
+        sha512_256_add(&sha, PyBytes_AS_STRING(piece), <size_t>PyBytes_GET_SIZE(piece))
+    sha512_256_end(&sha, digest)
+    return PyBytes_FromStringAndSize(<char *>digest, 32)
 
 
 # === Hash table ===

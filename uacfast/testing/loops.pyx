@@ -13,7 +13,7 @@ from uacfast.leaves.sip_scan cimport SIP_HEADER_CSEQ, SIP_HEADER_FROM, SIP_HEADE
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.sip_uri cimport sip_uri, sip_uri_parse
 from uacfast.leaves.siphash cimport siphash
-from uacfast.uac.digest import response
+from uacfast.sip.digest import response
 
 # 64 octets: about what branch and Call-ID of a transaction key have together.
 cdef enum:
@@ -121,13 +121,13 @@ def rr_decode_loop(bytes value not None, bytes current not None, bytes password 
     return octets
 
 
-def md5_response_loop(bytes ha1 not None, bytes nonce not None, bytes method not None, bytes uri not None,
-                      bytes nc not None, bytes cnonce not None, Py_ssize_t n):
-    """uacfast.uac.digest.response() with qop=auth; the last response."""
+def digest_response_loop(bytes ha1 not None, bytes nonce not None, bytes method not None, bytes uri not None,
+                         bytes nc not None, bytes cnonce not None, str algorithm not None, Py_ssize_t n):
+    """uacfast.sip.digest.response() with qop=auth; the last response."""
     cdef Py_ssize_t i
     digest = None
     for i in range(n):
-        digest = response(ha1, nonce, method, uri, b"auth", nc, cnonce)
+        digest = response(ha1, nonce, method, uri, b"auth", nc, cnonce, algorithm=algorithm)
     return digest
 
 

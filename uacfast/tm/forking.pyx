@@ -32,6 +32,9 @@ cdef class TransactionUser:
     cdef void branch_failed(self, Branch *branch, SipMessage response) noexcept:
         """One branch of a transaction with a context has failed; `response` is None when its final is ours."""
 
+    cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept:
+        """A response is about to go upstream in a transaction of a tracked dialog."""
+
     cdef void local_final(self, Transaction *transaction, int status, SipMessage response) noexcept:
         """A request of our own has its final response, an INVITE each copy of its 2xx; None when the final is ours."""
 
@@ -186,6 +189,8 @@ cdef class ResponseContext(BranchUser):
         cdef const sip_header *header
         if not remove_top_via(response):
             return False
+        if transaction.dialog:
+            self.core.dialog_response(transaction, response)
         if transaction.upstream_from.at != NULL:
             response.replace(response.from_.name_addr, transaction.upstream_from)
         if transaction.upstream_to.at != NULL:

@@ -20,6 +20,9 @@ cdef enum:                       # Transaction.flags
     FINAL_SENT = 2               # its final response went upstream
     LOCAL = 4                    # we began it ourselves: no server side
     PROVISIONAL_SENT = 8         # a provisional other than 100 went upstream
+    DIALOG_BEGINS = 16           # the INVITE that `dialog` began with
+    DIALOG_UPSTREAM = 32         # a request within `dialog`, from its callee
+    DIALOG_OTHER_LEG = 64        # within a dialog of the same caller with another callee (a fork that answered too)
 
 cdef enum:                       # Branch.cancel_state
     CANCEL_NONE
@@ -35,8 +38,14 @@ cdef enum:                       # next hop addresses of one branch, RFC 3263 fa
     ALTERNATIVES = 8
 
 
+cdef enum:                       # loop_hash of LOCAL transactions: this and the worker's number
+    LOCAL_MARK = 0x10CA1000
+
 cdef struct Branch
 cdef struct Transaction
+
+cdef struct BranchName:          # what our Via branch says
+    uint64_t slot, check, loop, number
 
 cdef struct Buffer:
     char *at
@@ -98,10 +107,15 @@ cdef struct Transaction:         # a server transaction and the branches that an
     sip_text upstream_to
     PyObject *context            # what policy wants to know again later, or who began a request of our own; owned
     uint64_t local_tag           # LOCAL: which of that one's requests it is
+    uint64_t dialog              # the tracked dialog that it is of, a handle of the core's; 0: none
     Branch *branches             # newest last
     Buffer alternatives          # further addresses of the current next hop: udp_address after udp_address
     uint8_t alternative_count, alternative_next
     uint8_t pending              # next hops whose names are being resolved
+
+
+cdef class TransactionWatcher:   # who keeps something about transactions of tracked dialogs
+    cdef void finished(self, Transaction *transaction) noexcept
 
 
 cdef class TransactionTable:
@@ -114,6 +128,8 @@ cdef class TransactionTable:
     cdef siphash_key hash_key
     cdef uint64_t counter
     cdef uint64_t now            # ms, monotonic
+    cdef TransactionWatcher watcher
+    cdef int worker              # whose table it is
     cdef readonly uint64_t total          # transactions in memory
     cdef readonly uint64_t active         # of these, still without a final response
 
@@ -132,7 +148,9 @@ cdef class TransactionTable:
     cdef Transaction *find(self, uint64_t key_hash) noexcept
     cdef Transaction *at_slot(self, uint32_t slot, uint64_t check) noexcept
     cdef Branch *find_branch(self, sip_text branch) noexcept
+    cdef int local_owner(self, sip_text branch) noexcept
     cdef void set_context(self, Transaction *transaction, object context) noexcept
 
 cdef bint is_cookie(const char *at) noexcept
+cdef bint read_branch(sip_text branch, BranchName *name) noexcept
 cdef const char *read_hex(const char *at, const char *end, int digits, uint64_t *value) noexcept

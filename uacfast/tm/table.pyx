@@ -25,6 +25,12 @@ cdef enum:
     TIMER_RESOLUTION = 10    # ms
 
 
+cdef class TransactionWatcher:
+
+    cdef void finished(self, Transaction *transaction) noexcept:
+        """A transaction of a tracked dialog has its final response, reply_status; below 200: it ends without one."""
+
+
 cdef class TransactionTable:
 
     def __cinit__(self, bytes secret, uint64_t now):
@@ -40,6 +46,7 @@ cdef class TransactionTable:
         timer_wheel_init(&self.wheel, now, TIMER_RESOLUTION)
         self.now = now
         self.slot_high = 1       # slot 0 marks stateless branches
+        self.watcher = TransactionWatcher()
 
     def __dealloc__(self):
         cdef uint32_t slot
@@ -131,6 +138,15 @@ cdef class TransactionTable:
         transaction.born = self.now
         if key_hash == 0:
             transaction.flags = LOCAL
+            transaction.loop_hash = LOCAL_MARK | <uint32_t>self.worker
+        if message.dialog:
+            transaction.dialog = message.dialog
+            if message.to.tag.at == NULL:
+                transaction.flags |= DIALOG_BEGINS
+            if message.upstream:
+                transaction.flags |= DIALOG_UPSTREAM
+            if message.other_leg:
+                transaction.flags |= DIALOG_OTHER_LEG
         if message.upstream_from.at != NULL or message.upstream_to.at != NULL:
             self.remember(transaction, message.upstream_from, message.upstream_to)
         self.total += 1
@@ -159,6 +175,8 @@ cdef class TransactionTable:
         if not transaction.flags & FINAL_SENT:
             transaction.flags |= FINAL_SENT
             self.active -= 1
+            if transaction.dialog:
+                self.watcher.finished(transaction)
 
     cdef void destroy(self, Transaction *transaction) noexcept:
         cdef Branch *branch = transaction.branches
@@ -274,35 +292,28 @@ cdef class TransactionTable:
 
     cdef Branch *find_branch(self, sip_text text) noexcept:
         """The client transaction that a Via branch of ours names, NULL when it is none of the living."""
-        cdef uint64_t slot, check, loop, number
-        cdef const char *at = text.at
-        cdef const char *end = text.at + text.length
+        cdef BranchName name
         cdef Transaction *transaction
         cdef Branch *branch
-        if text.length < 7 or not is_cookie(at):
+        if not read_branch(text, &name):
             return NULL
-        at += 7
-        at = read_hex(at, end, 8, &slot)
-        if at == NULL or at >= end or at[0] != c'.':
-            return NULL
-        at += 1
-        if end - at < 24 or read_hex(at, at + 16, 16, &check) != at + 16:
-            return NULL
-        at += 16
-        if read_hex(at, at + 8, 8, &loop) != at + 8:
-            return NULL
-        at += 8
-        if at >= end or at[0] != c'.':
-            return NULL
-        if read_hex(at + 1, end, 2, &number) != end:
-            return NULL
-        transaction = self.at_slot(<uint32_t>slot, check)
-        if transaction == NULL or transaction.loop_hash != loop:
+        transaction = self.at_slot(<uint32_t>name.slot, name.check)
+        if transaction == NULL or transaction.loop_hash != name.loop:
             return NULL
         branch = transaction.branches
-        while branch != NULL and branch.number != number:
+        while branch != NULL and branch.number != name.number:
             branch = branch.next
         return branch
+
+    cdef int local_owner(self, sip_text text) noexcept:
+        """The worker that sent a request of its own with this Via branch; -1: it is no such branch.
+
+        Such a request may have been given a Call-ID that leads to another worker.
+        """
+        cdef BranchName name
+        if not read_branch(text, &name) or name.loop & 0xFFFFF000 != LOCAL_MARK:
+            return -1
+        return <int>(name.loop & 0xFFF)
 
     cdef void set_context(self, Transaction *transaction, object context) noexcept:
         Py_INCREF(context)
@@ -315,6 +326,28 @@ cdef bint is_cookie(const char *at) noexcept:
     """The magic cookie, without regard to case (RFC 3261 §7.3.1: tokens are case-insensitive)."""
     return ((at[0] | 32) == c'z' and at[1] == c'9' and (at[2] | 32) == c'h' and (at[3] | 32) == c'g'
             and at[4] == c'4' and (at[5] | 32) == c'b' and (at[6] | 32) == c'k')
+
+
+cdef bint read_branch(sip_text text, BranchName *name) noexcept:
+    """Read `z9hG4bK<slot>.<check><loop>.<branch>`; False when the text is not of this form."""
+    cdef const char *at = text.at
+    cdef const char *end = text.at + text.length
+    if text.length < 7 or not is_cookie(at):
+        return False
+    at += 7
+    at = read_hex(at, end, 8, &name.slot)
+    if at == NULL or at >= end or at[0] != c'.':
+        return False
+    at += 1
+    if end - at < 24 or read_hex(at, at + 16, 16, &name.check) != at + 16:
+        return False
+    at += 16
+    if read_hex(at, at + 8, 8, &name.loop) != at + 8:
+        return False
+    at += 8
+    if at >= end or at[0] != c'.':
+        return False
+    return read_hex(at + 1, end, 2, &name.number) == end
 
 
 cdef const char *read_hex(const char *at, const char *end, int digits, uint64_t *value) noexcept:

@@ -1,1 +1,1 @@
-"""Kamailio's uac module: From/To replacement, digest. Imports: proxy, tm, sip, leaves."""
+"""Kamailio's uac module: From/To replacement, answers to challenges. Imports: proxy, tm, sip, leaves."""

@@ -6,12 +6,19 @@ call / bye      one more or one fewer running transaction; "503" for a call whil
 state           "draining" or "serving"
 ticks           how often tick() was called
 hang            blocks the loop
+
+Its commands: "echo" gives its arguments back, "ask" the result of a service, "tell" posts to a service, "sleep" never
+ends, "refuse" raises a Fault, "break" makes a mistake, "much" returns so many octets, "object" what cannot be sent,
+"hang" blocks the loop.
 """
+import asyncio
 import os
 import select
 import signal
 import socket
 import time
+
+from uacfast.fault import Fault
 
 
 class Engine:
@@ -31,6 +38,12 @@ class Engine:
         self.sockets = {}
         self.poller = select.epoll()
         self.key = siphash_key
+        self.control = None
+        self.commands = {
+            "echo": lambda *arguments: [self.worker, *arguments], "ask": self._ask, "tell": self._tell,
+            "sleep": lambda: asyncio.sleep(3600), "refuse": self._refuse, "break": lambda: {}["missing"],
+            "much": bytes, "object": object, "hang": self._hang,
+        }
         if config.server.server_header == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -69,6 +82,15 @@ class Engine:
             word = inner
         answer = getattr(self, f"_{word}")()
         self.sockets[listen_index].sendto(answer.encode(), source)
+
+    async def _ask(self, name, *arguments):
+        return await self.control.call(name, *arguments)
+
+    def _tell(self, name, *arguments):
+        self.control.post(name, *arguments)
+
+    def _refuse(self, code, sentence):
+        raise Fault(code, sentence)
 
     def _who(self):
         return (f"worker={self.worker} workers={self.workers} pid={os.getpid()} "
