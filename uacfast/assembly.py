@@ -7,6 +7,7 @@ from uacfast.proxy.engine import Engine
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing.routes import RouteList
 from uacfast.tm.settings import TransactionSettings
+from uacfast.uac.authenticator import Authenticator, Credentials
 from uacfast.uac.replace import Replacer
 
 STRAY_REPLIES = {"drop": 0, "record_route": 1, "forward": 2}
@@ -33,6 +34,9 @@ class AssembledEngine:
         # to it, which the worker sets: uacfast.worker.Control.
         self.commands: dict[str, Callable[..., Any]] = {}
         self.control: Any = None
+        self._key = siphash_key
+        self.authenticator = Authenticator(self.engine.table, self.engine.counters)
+        self.engine.set_challenge_answerer(self.authenticator)
         self.apply(config)
         for name in ("on_readable", "on_handover", "tick", "drain", "close", "receive", "advance", "take_sent",
                      "fileno"):
@@ -58,7 +62,9 @@ class AssembledEngine:
                             rr_from_store_param=uac.rr_from_store_param, rr_to_store_param=uac.rr_to_store_param,
                             restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
                             restore_seal=uac.restore_seal)
-        routes = RouteList(config.route, engine.transport, replacer)
+        # A key of the configuration lets calls that were set up before a restart be authenticated after it.
+        credentials = Credentials(uac.credential, uac.restore_seal[0].encode() if uac.restore_seal else self._key)
+        routes = RouteList(config.route, engine.transport, replacer, self.authenticator, credentials)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
         header = config.server.server_header
@@ -77,6 +83,8 @@ class AssembledEngine:
         engine.transport.forget_own_names()
         for alias in config.server.alias:
             engine.transport.add_alias(alias)
+        self.authenticator.use(credentials, raise_cseq=uac.auth_cseq == "raise", preemptive=uac.auth_preemptive,
+                               raw_session=uac.auth_sess_raw)
         engine.set_policy(routes)
         engine.set_route_listener(replacer)
         self._config = config

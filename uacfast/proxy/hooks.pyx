@@ -24,6 +24,10 @@ cdef class RequestPolicy:
         """Whether the next target is to be tried after this final status."""
         return False
 
+    cdef int secrets(self, object context, const Secret **found) noexcept:
+        """What may answer the challenges of this context's targets; 0: only what may answer anybody's."""
+        return 0
+
 
 cdef class RouteListener:
     """Hears of requests and responses that carry a Record-Route value of ours."""
@@ -46,3 +50,17 @@ cdef class LocalUser:
 
     cdef void provisional(self, uint64_t tag, int status, SipMessage response) noexcept:
         """A 1xx came."""
+
+
+cdef class ChallengeAnswerer:
+    """Gives requests the credentials that a next hop asks for."""
+
+    cdef bint answer(self, const Secret *secrets, int count, const Branch *challenged, SipMessage request,
+                     SipMessage response) noexcept:
+        """Put the answers to `response`, a 401 or 407 to `challenged`, into `request`, the same request once more, and
+        raise its CSeq; False when there are none. `secrets`: what policy gave."""
+        return False
+
+    cdef void foretell(self, const Secret *secrets, int count, const udp_address *destination,
+                       SipMessage request) noexcept:
+        """Put credentials into a request whose next hop took such before."""

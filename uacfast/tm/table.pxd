@@ -20,6 +20,7 @@ cdef enum:                       # Transaction.flags
     FINAL_SENT = 2               # its final response went upstream
     LOCAL = 4                    # we began it ourselves: no server side
     PROVISIONAL_SENT = 8         # a provisional other than 100 went upstream
+    CSEQ_SHIFTED = 16            # a branch has another CSeq number than the caller's
 
 cdef enum:                       # Branch.cancel_state
     CANCEL_NONE
@@ -29,6 +30,8 @@ cdef enum:                       # Branch.cancel_state
 cdef enum:                       # Branch.flags
     LOCALLY_MADE = 1             # its final is ours (408, 503), not the callee's (Kamailio: faked reply)
     GOT_PROVISIONAL = 2
+    CHALLENGE_ANSWERED = 4       # its 401 or 407 was answered by a further branch: it counts no more
+    FORETOLD = 8                 # sent with credentials that nobody had asked for yet
 
 cdef enum:                       # next hop addresses of one branch, RFC 3263 failover
     ALTERNATIVES = 8
@@ -69,6 +72,10 @@ cdef struct Branch:              # one client transaction, RFC 3261 §17.1
     uint8_t number
     uint8_t machine, state
     uint8_t flags
+    uint16_t step                # which of the policy's targets it is for
+    uint16_t auth_retried        # realms that got credentials twice, as uac.auth notes them
+    uint32_t cseq_shift          # what its CSeq number has more than the caller's
+    Buffer credentials           # (Proxy-)Authorization lines that it was sent with; until the final response
     uint8_t cancel_state
     int socket
     udp_address destination
@@ -85,6 +92,7 @@ cdef struct Transaction:         # a server transaction and the branches that an
     uint32_t interval
     uint32_t slot
     uint32_t loop_hash
+    uint32_t cseq                # the number that the caller gave
     uint8_t machine, state
     uint8_t method
     uint8_t branch_count
