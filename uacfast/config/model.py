@@ -145,7 +145,7 @@ class Uac(Table, frozen=True, kw_only=True):
     auth_cseq: Literal["raise", "keep"] = "raise"      # our own: CSeq of a request sent again with credentials
     auth_preemptive: v.Flag = False                    # our own: send credentials before they are asked for, with the
     #                                                    nonce that the destination gave before
-    auth_sess_raw: v.Flag = False                      # our own: -sess algorithms as the sample code of RFC 2617 has them
+    auth_sess_raw: v.Flag = False                      # our own: -sess algorithms as RFC 2617's sample code has them
     reg_db_url: v.SecretText = ""                      # database of the registrations; "": none
     reg_db_table: v.NonEmptyText = "uacreg"
     reg_contact_addr: v.ContactAddr = ""               # host[:port][;parameters] of our Contact

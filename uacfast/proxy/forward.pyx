@@ -273,7 +273,7 @@ cdef class Forwarder(TransactionUser):
             return False
         if transaction.context != NULL:
             count = self.policy.secrets(<object>transaction.context, &secrets)
-        if (not self.prepare_again(transaction) or not self.set_target(transaction, challenged.step)
+        if (count < 0 or not self.prepare_again(transaction) or not self.set_target(transaction, challenged.step)
                 or not self.answerer.answer(secrets, count, challenged, request, response)):
             return False
         branch = self.send_branch(transaction, request, &challenged.destination)
@@ -297,7 +297,8 @@ cdef class Forwarder(TransactionUser):
             return
         if transaction.context != NULL:
             count = self.policy.secrets(<object>transaction.context, &secrets)
-        self.answerer.foretell(secrets, count, destination, request)
+        if count >= 0:
+            self.answerer.foretell(secrets, count, destination, request)
 
     cdef bint set_target(self, Transaction *transaction, int step) noexcept:
         return transaction.context == NULL or self.policy.target(<object>transaction.context, step, self.again)

@@ -25,7 +25,8 @@ cdef class RequestPolicy:
         return False
 
     cdef int secrets(self, object context, const Secret **found) noexcept:
-        """What may answer the challenges of this context's targets; 0: only what may answer anybody's."""
+        """What may answer the challenges of this context's targets; 0: only what may answer anybody's, -1: nothing does
+        by itself, since policy answers challenges when it sees fit."""
         return 0
 
 
