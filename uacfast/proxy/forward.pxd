@@ -6,6 +6,7 @@ from uacfast.leaves.text_writer cimport text_writer
 from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.proxy.counters cimport Counters
 from uacfast.proxy.cseq cimport CSeqDifferences
+from uacfast.proxy.dialog_states cimport DialogTracker
 from uacfast.proxy.hooks cimport ChallengeAnswerer, Decision, RequestPolicy, RouteListener
 from uacfast.proxy.route_set cimport RouteSet
 from uacfast.proxy.settings cimport ProxySettings
@@ -45,6 +46,7 @@ cdef class Forwarder(TransactionUser):
     cdef RouteListener listener
     cdef ChallengeAnswerer answerer
     cdef readonly CSeqDifferences differences
+    cdef DialogTracker dialogs
     cdef object resolver
     cdef set tasks
     cdef object reinject

@@ -19,14 +19,14 @@ from uacfast.leaves.text_writer cimport (
 from uacfast.proxy.counters cimport (
     COUNT_RELAYED_ACKS, COUNT_RELAYED_REQUESTS, COUNT_RESOLUTION_FAILED, COUNT_TRANSPORT_ERRORS, DROP_NO_MEMORY,
 )
-from uacfast.proxy.cseq cimport put_difference
+from uacfast.proxy.cseq cimport put_difference, raise_cseq
 from uacfast.proxy.route_set cimport ROUTE_ABSENT, ROUTE_BROKEN, ROUTE_TAKEN, RouteOutcome, follow_route, take_own_routes
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport bytes_of, no_text, text_of
 from uacfast.sip.digest cimport Secret
 from uacfast.tm.table cimport (
-    ALTERNATIVES, CANCELLED, CANCEL_NONE, CHALLENGE_ANSWERED, CSEQ_SHIFTED, FINAL_SENT, FORETOLD, GOT_PROVISIONAL, LOCAL,
-    LOCALLY_MADE, is_cookie,
+    ALTERNATIVES, CANCELLED, CANCEL_NONE, CHALLENGE_ANSWERED, CSEQ_SHIFTED, DIALOG_BEGINS, FINAL_SENT, FORETOLD,
+    GOT_PROVISIONAL, LOCAL, LOCALLY_MADE, is_cookie,
 )
 from uacfast.leaves.address cimport address_from_text, address_is_usable
 from uacfast.transport.udp cimport datagram_space
@@ -87,14 +87,23 @@ cdef class Forwarder(TransactionUser):
         a route set that somebody brings to an initial request leads nowhere (engine RR7): policy decides."""
         cdef int taken = 0
         cdef RouteOutcome outcome = take_own_routes(request, self.transport, &self.routes, self.settings.routes, &taken)
+        cdef int difference
         if outcome == ROUTE_BROKEN:
             return outcome
-        if outcome == ROUTE_TAKEN:
+        if self.dialogs.table.total and request.to.tag.at != NULL:
+            self.dialogs.match(request)
+        if outcome == ROUTE_TAKEN or request.dialog and request.to.tag.at != NULL:
             self.listener.loose_routed(request)
+        if outcome == ROUTE_TAKEN:
             if request.to.tag.at != NULL:
                 if not follow_route(request, &self.routes, taken):
                     return ROUTE_BROKEN
                 self.differences.translate(request, self.table.now)
+        elif request.dialog and request.to.tag.at != NULL and not request.upstream:
+            # Without our Route value the tracked dialog tells the difference.
+            difference = self.dialogs.cseq_difference(request.dialog)
+            if difference:
+                raise_cseq(request, <uint32_t>difference)
         return outcome
 
     cdef uint32_t loop_hash(self, SipMessage request) noexcept:
@@ -132,6 +141,8 @@ cdef class Forwarder(TransactionUser):
         transaction.fr_inv_timer = request.fr_inv_timer if request.fr_inv_timer else self.timers.fr_inv_timer
         if context is not None:
             self.table.set_context(transaction, context)
+        if transaction.flags & DIALOG_BEGINS:
+            self.dialogs.attach(transaction)
         if request.index.method == SIP_METHOD_INVITE and self.settings.auto_inv_100:
             reason = self.settings.auto_inv_100_reason
             self.server.reply(transaction, request, 100, text_of(<const char *>reason, <uint32_t>len(reason)), no_text())
@@ -214,6 +225,16 @@ cdef class Forwarder(TransactionUser):
         self.table.remove_last_branch(transaction, branch)
         return NULL
 
+    cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept:
+        """The 2xx that wins brings its branch's CSeq difference to the dialog."""
+        cdef Branch *branch = transaction.branches
+        self.dialogs.response(transaction, response)
+        if transaction.flags & CSEQ_SHIFTED and transaction.flags & DIALOG_BEGINS:
+            while branch != NULL:
+                if 200 <= branch.final < 300:
+                    self.dialogs.raise_cseq(transaction.dialog, <int>branch.cseq_shift)
+                branch = branch.next
+
     cdef void fail_branch(self, Transaction *transaction) noexcept:
         """A target that cannot even be tried counts as one that answered 503 (§16.9)."""
         cdef Branch *branch = self.table.add_branch(transaction)
@@ -284,6 +305,8 @@ cdef class Forwarder(TransactionUser):
         self.table.release(&challenged.credentials)
         if request.loose_routed and request.to.tag.at != NULL and request.cseq_shift != challenged.cseq_shift:
             self.differences.note(request, request.cseq_shift, self.table.now)
+            if transaction.dialog and not request.upstream:
+                self.dialogs.raise_cseq(transaction.dialog, <int>request.cseq_shift)
         return True
 
     cdef void foretell(self, Transaction *transaction, SipMessage request, const udp_address *destination) noexcept:
@@ -310,6 +333,9 @@ cdef class Forwarder(TransactionUser):
                 != SIP_SCAN_OK or not request.parse_top_via() or not request.parse_addresses()):
             return False
         request.reset_plan()
+        if transaction.flags & DIALOG_BEGINS:
+            request.dialog = transaction.dialog
+            self.dialogs.put_parameter(request)
         request.source = transaction.source
         request.socket = transaction.socket
         request.max_forwards = max_forwards_of(request)
@@ -496,6 +522,7 @@ cdef class Forwarder(TransactionUser):
             # What concerns one direction only needs the direction told.
             text_put_string(out, b";ftag=")
             text_put_text(out, request.from_.tag)
+        text_put_text(out, request.dialog_parameter)
         text_put_text(out, request.record_route_parameters)
         text_put_text(out, request.auth_parameter)
         if request.cseq_shift:

@@ -44,6 +44,7 @@ cdef class ScriptRuntime:                    # one per worker: what all KSR modu
     cdef readonly dict variables             # $var, $vn, $vz: per worker, survive messages
     cdef readonly dict shared                # $shv
     cdef public object hash_tables           # htable; None until it is configured
+    cdef public object features              # proxy.features.EdgeFeatures: registrar, flood guard, digest, source groups
     cdef public object uac_request           # $uac_req(...)
 
     cdef int send_reply(self, int status, str reason, bytes extra_lines, bint stateless) except? -2

@@ -15,6 +15,7 @@ cdef class TransactionUser:
     """The core above the transactions (RFC 3261's TU)."""
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept
     cdef bint answer_challenge(self, Transaction *transaction, Branch *challenged, SipMessage response) noexcept
+    cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept
     cdef void local_final(self, Transaction *transaction, int status, SipMessage response) noexcept
     cdef void local_provisional(self, Transaction *transaction, SipMessage response) noexcept
 

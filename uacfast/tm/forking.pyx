@@ -31,6 +31,9 @@ cdef class TransactionUser:
         """A branch got a 401 or 407: True when the core has begun another one in its place, with credentials."""
         return False
 
+    cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept:
+        """A response is about to go upstream in a transaction of a tracked dialog."""
+
     cdef void local_final(self, Transaction *transaction, int status, SipMessage response) noexcept:
         """A request of our own has its final response, an INVITE each copy of its 2xx; None when the final is ours."""
 
@@ -184,6 +187,8 @@ cdef class ResponseContext(BranchUser):
             return False
         if transaction.flags & CSEQ_SHIFTED and response.parse_cseq() and response.cseq.number != transaction.cseq:
             response.replace_cseq(transaction.cseq)
+        if transaction.dialog:
+            self.core.dialog_response(transaction, response)
         if transaction.upstream_from.at != NULL:
             response.replace(response.from_.name_addr, transaction.upstream_from)
         if transaction.upstream_to.at != NULL:

@@ -9,11 +9,14 @@ CREDENTIAL = 'credential = { username = "trunk", password = "s3cret" }\n'
 TRUNK = route(RELAY + "record_route = true\n" + CREDENTIAL)
 
 
-@pytest.fixture
-def make():
+@pytest.fixture(params=[False, True], ids=["untracked", "tracked"])
+def make(request):
+    """Makes proxies, without and with dialog tracking."""
     made = []
 
     def proxy(config=TRUNK):
+        if request.param:
+            config = config.replace("record_route = true\n", "record_route = true\ndialog = true\n")
         made.append(MemoryProxy(config))
         return made[-1]
 
@@ -558,6 +561,26 @@ def test_a_mark_is_good_for_its_call_only(make):
     proxy.receive(call.caller("INFO").replace(call.sent.call_id.encode(), b"another@call"))
     challenge(proxy, proxy.one(CALLEE), call.realm)
     assert proxy.statuses() == [407]
+
+
+def test_a_bye_of_our_own_has_a_number_that_the_callee_has_not_seen():
+    proxy = MemoryProxy(TRUNK.replace("record_route = true\n", "dialog = true\n"))
+    call = Trunk(proxy).connect()
+    proxy.receive(call.caller("ACK", 10))
+    proxy.take()
+    proxy.receive(call.caller("INFO"))
+    challenge(proxy, arrived := proxy.one(CALLEE), call.realm)
+    proxy.answer(again := resent(proxy, arrived), 200)
+    proxy.take()
+    dialog, = proxy.engine.engine.dialogs.list()
+    proxy.engine.engine.dialogs.end_dlg(dialog["h_entry"], dialog["h_id"])
+    proxy.engine.engine.flush_now()
+    proxy.collect()
+    to_callee, = proxy.take(CALLEE)
+    to_caller, = proxy.take(CALLER)
+    assert to_callee.cseq == (again.cseq[0] + 1, "BYE") == (14, "BYE")
+    assert to_caller.method == "BYE"
+    proxy.close()
 
 
 # --- before anybody asks ---
