@@ -12,6 +12,7 @@ from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
 from uacfast.routing.watchdog import Watchdog
 from uacfast.tm.settings import TransactionSettings
+from uacfast.uac.authenticator import Authenticator, Credentials
 from uacfast.uac.replace import Replacer
 from uacfast.uac.request import RequestSender
 
@@ -41,6 +42,9 @@ class AssembledEngine:
         # to it, which the worker sets: uacfast.worker.Control.
         self.commands: dict[str, Callable[..., Any]] = dialog_commands(self.engine)
         self.control: Any = None
+        self._key = siphash_key
+        self.authenticator = Authenticator(self.engine.table, self.engine.counters)
+        self.engine.set_challenge_answerer(self.authenticator)
         self.requests = RequestSender(self.engine)
         self.commands["uac.req_send"] = self._send_request
         # For /metrics: {name: function that gives {"help", "bounds", "counts", "sum"}} (uacfast.control.metrics).
@@ -87,8 +91,10 @@ class AssembledEngine:
                             rr_from_store_param=uac.rr_from_store_param, rr_to_store_param=uac.rr_to_store_param,
                             restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
                             restore_seal=uac.restore_seal, restore_dlg=uac.restore_dlg, dialogs=engine.dialogs)
-        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs)
         self._apply_script(config, replacer)
+        # A key of the configuration lets calls that were set up before a restart be authenticated after it.
+        credentials = Credentials(uac.credential, uac.restore_seal[0].encode() if uac.restore_seal else self._key)
+        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, self.authenticator, credentials)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
         header = config.server.server_header
@@ -115,6 +121,8 @@ class AssembledEngine:
         engine.transport.forget_own_names()
         for alias in config.server.alias:
             engine.transport.add_alias(alias)
+        self.authenticator.use(credentials, raise_cseq=uac.auth_cseq == "raise", preemptive=uac.auth_preemptive,
+                               raw_session=uac.auth_sess_raw)
         if self._script is None:
             engine.set_policy(routes)
         engine.set_route_listener(replacer)
