@@ -114,6 +114,10 @@ def test_a_missing_version_row_is_added(kamailios):
         registrations(kamailios)
     assert "table uacreg has its row in table version now (5)" in call(kamailios, "create_tables")
     assert registrations(kamailios) == []
+    kamailios.sql("DELETE FROM version WHERE table_name = 'uacreg'")
+    kamailios.sql("ALTER TABLE uacreg DROP COLUMN contact_addr")
+    assert call(kamailios, "create_tables")[0].startswith("table uacreg is older than version 5 and gets no row")
+    assert call(kamailios, "version_of") is None
 
 
 def test_version_6(database):
@@ -356,6 +360,7 @@ def test_many_rows_need_little_memory_and_leave_the_loop_its_turn(database):
             count += len(rows)
             most = max(most, resident())
         watching.cancel()
+        print(f"memory: {(most - before) >> 10} KiB more, longest turn: {longest * 1000:.1f} ms")
         return count, most - before
 
     count, growth = with_store(database, work)

@@ -25,7 +25,7 @@ def program(name: str) -> str:
 
 
 class PostgreSql(Program):
-    """`start()`, `kill()` and `start()` again keep the data; `stop()` ends it in peace."""
+    """`start()`, `kill()` and `start()` again keep the data; `stop()` throws them away."""
 
     def __init__(self) -> None:
         # It refuses to be root, and pytest's folders are closed to others.
@@ -85,8 +85,8 @@ class PostgreSql(Program):
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            # SIGINT ends the sessions of others too; SIGTERM would wait for them.
-            self.signal(signal.SIGINT)
+            # At once, but with its shared memory: the data are thrown away.
+            self.signal(signal.SIGQUIT)
             self.wait()
             self.process = None
         shutil.rmtree(self.directory.parent, ignore_errors=True)
