@@ -8,10 +8,13 @@ from uacfast.leaves.timer_wheel cimport timer_wheel_start
 from uacfast.uac.registration.record cimport BREAKER_CLOSED, BREAKER_HALF_OPEN, BREAKER_OPEN
 
 cdef enum:
-    WINDOW_LEAST = 4
+    WINDOW_LEAST = 32
+    WINDOW_NEAR = 128            # what the receive buffer of a socket holds as Linux makes it (166 REGISTERs)
     WINDOW_MOST = 1024
+    FAR = 5                      # ms of least latency from which most of a window is on its way, not in a buffer
+    PROMPT = 300                 # ms, less than T1: no copy was sent
     IN_FLIGHT_MOST = 65536       # attempts under way at all registrars
-    LATENCY_SLACK = 1            # ms more than twice the least latency: still quick
+    LATENCY_SLACK = 1            # ms more than twice the least latency: no queue has grown
     LATENCY_SLOW = 400           # ms more than four times the least latency: a copy was lost (T1 is 500 ms), or a queue
     BREAKER_DOUBLINGS = 5
 
@@ -59,10 +62,11 @@ cdef class Pacing:
             registrar.least_latency = <uint32_t>latency
         least = registrar.least_latency
         registrar.latency_sum += latency
-        if latency <= 2 * <uint64_t>least + LATENCY_SLACK:
+        if (latency <= PROMPT and registrar.window < WINDOW_NEAR
+                or least >= FAR and latency <= 2 * <uint64_t>least + LATENCY_SLACK and registrar.window < WINDOW_MOST):
             registrar.progress += 1
             # Only a window that is in use has shown that more would go through.
-            if registrar.progress >= 4 and registrar.in_flight * 2 >= registrar.window and registrar.window < WINDOW_MOST:
+            if registrar.progress >= 4 and registrar.in_flight * 2 >= registrar.window:
                 registrar.progress = 0
                 registrar.window += 1
         elif latency > 4 * <uint64_t>least + LATENCY_SLOW:
