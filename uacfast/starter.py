@@ -10,6 +10,7 @@ STARTER = r'''# uacfast: starter configuration. It works as it is:
 # log_level = "info"              # error, warning, info, debug
 # log_format = "text"             # text, json
 # server_header = "uacfast"       # Server header of our own replies; "": none
+# user_agent_header = "uacfast"
 # alias = []                      # more names that are ours: ["sip.example.com", "203.0.113.5:5060"]
 # batch_pause = 500               # microseconds: longest pause between two drains under load; 0: never pause
 # drain_timeout = 60              # seconds that SIGTERM waits for running transactions
@@ -28,6 +29,7 @@ uri = "udp:127.0.0.1:5060"
 # wt_timer = 32000                # a finished transaction stays this long; Kamailio: 5000
 # retr_timer1 = 500
 # retr_timer2 = 4000
+# enable_uac_fr = false
 # auto_inv_100 = true
 # auto_inv_100_reason = "trying -- your call is important to us"
 # relay_100 = false
@@ -62,6 +64,14 @@ uri = "udp:127.0.0.1:5060"
 # uri = 1024
 # max_forwards = 70
 # accept_bare_lf = false
+
+[control]                         # RPC, metrics and the dashboard; whoever reaches them commands the proxy
+# http = ""                       # "127.0.0.1:8088": POST /rpc, GET /metrics, GET / (the dashboard)
+# unix = ""                       # "/run/uacfast/rpc.sock": JSON-RPC datagram socket
+# fifo = ""                       # "/run/kamailio/kamailio_rpc.fifo": for kamctl
+# binrpc = []                     # ["unixs:/run/kamailio/kamailio_ctl"]: for kamcmd
+# mode = 0o600                    # permissions of the sockets and the FIFO
+# actions = false                 # true: the dashboard can enable, disable and refresh registrations
 
 # Routes decide about requests that begin something. The first one whose conditions all hold is taken; a request that
 # no route takes is answered 404. In-dialog requests, ACK and CANCEL need no route.

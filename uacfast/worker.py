@@ -18,8 +18,10 @@ import uvloop
 from uacfast import log, messages
 from uacfast.calls import ANSWER_SECONDS, Calls
 from uacfast.channel import SocketChannel
+from uacfast.load import LoopLag, process_statistics
 from uacfast.transport.handover import Handover
 from uacfast.transport.resolver import Resolver
+from uacfast.uac import sending
 
 TICK_SECONDS = 0.010
 HEARTBEAT_SECONDS = 1.0
@@ -76,6 +78,7 @@ class Worker:
         self._ending: asyncio.Task[None] | None = None
         self._watched: list[int] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._lag = LoopLag()
         self._draining = False
         self._reported_active: int | None = None
         self._actions: dict[type, Callable[[Any], None]] = {
@@ -119,6 +122,7 @@ class Worker:
         self._engine = self._engine_class(config, worker=start.worker, workers=start.workers, handover=self._handover,
                                           resolver=self._resolver, siphash_key=start.siphash_key)
         self._engine.control = Control(self._calls)
+        sending.use(getattr(self._engine, "requests", None))
         for entry in start.sockets:
             self._engine.add_socket(entry.fd, (entry.host, entry.port), entry.listen_index)
         self._watch(self._engine.fileno(), self._engine.on_readable)
@@ -132,6 +136,7 @@ class Worker:
     def _tick(self, due: float) -> None:
         # The next one is set first: an engine that raises must not lose its timers.
         now = self._loop.time()
+        self._lag.note(now, due)
         following = due + TICK_SECONDS if now < due + TICK_SECONDS else now + TICK_SECONDS
         self._timers["tick"] = self._loop.call_at(following, self._tick, following)
         self._engine.tick()
@@ -167,7 +172,7 @@ class Worker:
             self._channel.send(messages.Drained(active=active))
 
     def _statistics(self, request: messages.StatisticsRequest) -> None:
-        counters = dict(self._engine.statistics())
+        counters = {**self._engine.statistics(), **self._lag.statistics(), **process_statistics()}
         if self._handover is not None:
             counters |= self._handover.statistics()
         self._channel.send(messages.Statistics(serial=request.serial, counters=counters))
@@ -189,6 +194,7 @@ class Worker:
         self._calls.peer_gone()
         if self._engine is not None:
             self._engine.close()
+            sending.use(None)
         self._ending = self._loop.create_task(self._finish())
 
     async def _finish(self) -> None:

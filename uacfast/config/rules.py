@@ -1,6 +1,7 @@
 """Rules that hold between keys. Each is skipped when one of its keys already has an error of its own."""
 from typing import Any
 
+from .control import is_loopback
 from .model import Config, Credential, Listen, Replacement, Route
 from .problems import Path
 from .reader import Reader
@@ -18,6 +19,7 @@ def check(reader: Reader, config: Config, tables: dict[str, Any]) -> None:
     _restore(reader, config)
     _auth(reader, config)
     _registration(reader, config)
+    _control(reader, config)
     _routes(reader, config, tables)
 
 
@@ -75,6 +77,10 @@ def _restore(reader: Reader, config: Config) -> None:
     for name in ("rr_from_store_param", "rr_to_store_param"):
         if not reader.failed(("uac", name)) and not getattr(uac, name):
             reader.problem(("uac", name), f'expected a parameter name, since restore_mode is "{mode}"', "")
+    names = {uac.rr_from_store_param, uac.rr_to_store_param}
+    if config.dialog.rr_param in names or not config.dialog.rr_param:
+        if not reader.failed(("dialog", "rr_param"), ("uac", "rr_from_store_param"), ("uac", "rr_to_store_param")):
+            reader.problem(("dialog", "rr_param"), "expected a parameter name that uac does not use", config.dialog.rr_param)
     if (uac.rr_from_store_param and uac.rr_from_store_param == uac.rr_to_store_param
             and not reader.failed(("uac", "rr_from_store_param"), ("uac", "rr_to_store_param"))):
         reader.problem(("uac", "rr_to_store_param"), "expected another name than rr_from_store_param",
@@ -86,6 +92,12 @@ def _restore(reader: Reader, config: Config) -> None:
     elif not uac.restore_dlg:
         reader.problem(("rr", "append_fromtag"),
                        'expected true, since uac.restore_mode is "auto" and uac.restore_dlg is not set', False)
+    else:
+        for index, route in enumerate(config.route):
+            # Without a dialog the values go into Record-Route after all.
+            if route is not None and (route.replace_from or route.replace_to) and not route.dialog:
+                reader.problem(("route", index), "replaces From or To: expected dialog = true, since rr.append_fromtag "
+                               "is false and only a dialog tells the direction then")
 
 
 def _auth(reader: Reader, config: Config) -> None:
@@ -109,8 +121,8 @@ def _credential(reader: Reader, credential: Credential, path: Path) -> None:
         reader.problem(path, "expected a password or ha1", {}, secret=True)
     elif credential.ha1 is not None and credential.password:
         reader.problem(path, "expected a password or ha1, not both", {}, secret=True)
-    elif credential.ha1 is not None and not credential.ha1.md5 and not credential.ha1.sha256:
-        reader.problem(path + ("ha1",), 'expected { MD5 = "…" } or { SHA-256 = "…" }')
+    elif credential.ha1 is not None and not (credential.ha1.md5 or credential.ha1.sha256 or credential.ha1.sha512_256):
+        reader.problem(path + ("ha1",), 'expected { MD5 = "…" }, { SHA-256 = "…" } or { SHA-512-256 = "…" }')
 
 
 def _registration(reader: Reader, config: Config) -> None:
@@ -129,6 +141,21 @@ def _registration(reader: Reader, config: Config) -> None:
     if not sockets:
         known = ", ".join(f'"{listen.uri}"' for listen in config.listen)
         reader.problem(("uac", "default_socket"), f"expected the uri of a [[listen]]: {known}", uac.default_socket)
+
+
+def _control(reader: Reader, config: Config) -> None:
+    control = config.control
+    if control.allow_remote or reader.failed(("control", "allow_remote")):
+        return
+    what = ("an address of this machine's loopback interface such as 127.0.0.1, or allow_remote = true: whoever "
+            "reaches it commands the proxy")
+    if not reader.failed(("control", "http")) and control.http_address and not is_loopback(control.http_address[0]):
+        reader.problem(("control", "http"), f"expected {what}", control.http)
+    if reader.failed(("control", "binrpc")):
+        return
+    for index, address in enumerate(control.binrpc_addresses):
+        if not address.is_local:
+            reader.problem(("control", "binrpc", index), f"expected {what}", control.binrpc[index])
 
 
 def _routes(reader: Reader, config: Config, tables: dict[str, Any]) -> None:

@@ -50,6 +50,7 @@ cdef class ScriptRuntime:                    # one per worker: what all KSR modu
     cdef readonly dict variables             # $var, $vn, $vz: per worker, survive messages
     cdef readonly dict shared                # $shv
     cdef public object hash_tables           # htable; None until it is configured
+    cdef public object features              # proxy.features.EdgeFeatures: registrar, flood guard, digest, source groups
     cdef public object uac_request           # $uac_req(...)
     cdef public object statistics            # function without arguments: name -> count; None: there are none
     cdef readonly dict definitions           # $def(...): name -> text or int
