@@ -543,8 +543,6 @@ cdef class Engine(SendFailureListener):
         """A request within a dialog travels by its route set. One without a Route of ours is for nobody here when its
         Request-URI is ours (engine RR8); else policy decides."""
         cdef int outcome = self.forwarder.take_routes(message)
-        if message.dialog and outcome != ROUTE_BROKEN:
-            self.dialogs.request(message)
         if outcome == ROUTE_BROKEN:
             self.stateless.refuse(message, 400, b"Bad Route", reply_to)
         elif outcome != ROUTE_TAKEN:
@@ -625,8 +623,6 @@ cdef class Engine(SendFailureListener):
                 or self.forwarder.take_routes(message) != ROUTE_TAKEN
                 or not self.forwarder.relay_stateless(message, loop_hash)):
             self.counters.at[DROP_STRAY_ACK] += 1
-        elif message.dialog:
-            self.dialogs.request(message)
 
     cdef void cancel(self, SipMessage message, const udp_address *reply_to) noexcept:
         """Answered here at once; the branches of the INVITE are cancelled (engine.md §10)."""

@@ -144,6 +144,8 @@ cdef class Forwarder(TransactionUser):
             self.table.set_context(transaction, context)
         if transaction.flags & DIALOG_BEGINS:
             self.dialogs.attach(transaction)
+        elif request.dialog:
+            self.dialogs.request(request)
         if request.index.method == SIP_METHOD_INVITE and self.settings.auto_inv_100:
             reason = self.settings.auto_inv_100_reason
             self.server.reply(transaction, request, 100, text_of(<const char *>reason, <uint32_t>len(reason)), no_text())
@@ -459,6 +461,8 @@ cdef class Forwarder(TransactionUser):
             return False
         self.transport.commit(length, socket, &hop.addresses[0], 0)
         self.counters.at[COUNT_RELAYED_ACKS] += 1
+        if request.dialog:
+            self.dialogs.request(request)
         return True
 
     async def send_later(self, data, source, socket, host, port):
@@ -486,6 +490,8 @@ cdef class Forwarder(TransactionUser):
             text_put_uint(&out, self.settings.max_forwards)
             text_put(&out, b"\r\n", 2)
         if request.record_route:
+            if request.dialog:
+                self.dialogs.put_parameter(request)
             self.put_record_route(request, socket, &out)
         text_put_string(&out, b"Via: SIP/2.0/UDP ")
         text_put_text(&out, sent_by)
