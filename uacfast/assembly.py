@@ -3,11 +3,14 @@ from collections.abc import Callable
 from typing import Any
 
 from uacfast.config import Config
+from uacfast.fault import Fault
+from uacfast.proxy.dialog_commands import dialog_commands
 from uacfast.proxy.engine import Engine
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing.routes import RouteList
 from uacfast.tm.settings import TransactionSettings
 from uacfast.uac.replace import Replacer
+from uacfast.uac.request import RequestSender
 
 STRAY_REPLIES = {"drop": 0, "record_route": 1, "forward": 2}
 TIMERS = ("retr_timer1", "retr_timer2", "fr_timer", "fr_inv_timer", "max_inv_lifetime", "max_noninv_lifetime",
@@ -31,8 +34,10 @@ class AssembledEngine:
         self._config = config
         # What the control part may call by name (plain data in and out, may be coroutines, raise Fault), and the way
         # to it, which the worker sets: uacfast.worker.Control.
-        self.commands: dict[str, Callable[..., Any]] = {}
+        self.commands: dict[str, Callable[..., Any]] = dialog_commands(self.engine)
         self.control: Any = None
+        self.requests = RequestSender(self.engine)
+        self.commands["uac.req_send"] = self._send_request
         # For /metrics: {name: function that gives {"help", "bounds", "counts", "sum"}} (uacfast.control.metrics).
         self.histograms: dict[str, Callable[[], dict[str, Any]]] = {}
         self.commands["histograms"] = lambda: {name: read() for name, read in self.histograms.items()}
@@ -48,8 +53,22 @@ class AssembledEngine:
         index = self.engine.transport.add_socket(fd, address[0], address[1], listen.advertise)
         if index != listen_index:
             raise ValueError(f"Socket {listen_index} was given out of order.")
+        self._find_default_socket()
         if fd >= 0:     # in memory there is none
             self.engine.watch(fd)
+
+    def _find_default_socket(self) -> None:
+        name = self._default_socket
+        self.requests.default_socket = self.engine.socket_named(name.encode()) if name else -1
+
+    async def _send_request(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Command uac.req_send: $uac_req's keys to the codes of all attempts, reason and body of the last reply."""
+        try:
+            outcome = await self.requests.send_request(**values)
+        except ValueError as error:
+            raise Fault(400, str(error)) from None
+        return {"codes": list(outcome.codes), "reason": outcome.reason, "timed_out": outcome.timed_out,
+                "body": outcome.body.decode("utf-8", "replace")}
 
     def apply(self, config: Config) -> None:
         """Let a configuration take effect for what comes from now on; calls under way go on.
@@ -61,12 +80,17 @@ class AssembledEngine:
         replacer = Replacer(engine.counters, restore_mode=uac.restore_mode,
                             rr_from_store_param=uac.rr_from_store_param, rr_to_store_param=uac.rr_to_store_param,
                             restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
-                            restore_seal=uac.restore_seal)
-        routes = RouteList(config.route, engine.transport, replacer)
+                            restore_seal=uac.restore_seal, restore_dlg=uac.restore_dlg, dialogs=engine.dialogs)
+        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
         header = config.server.server_header
         self._timers.server_line = f"Server: {header}\r\n".encode() if header else b""
+        agent = config.server.user_agent_header
+        self.requests.user_agent_line = f"User-Agent: {agent}\r\n".encode() if agent else b""
+        self.requests.enable_uac_fr = config.tm.enable_uac_fr
+        self._default_socket = config.uac.default_socket
+        self._find_default_socket()
         settings, limits = self._settings, config.limits
         settings.set_limits(limits.message, limits.header_part, limits.line, limits.headers)
         for name in ("vias", "routes", "uri", "max_forwards", "accept_bare_lf"):
@@ -77,6 +101,9 @@ class AssembledEngine:
         settings.auto_inv_100_reason = config.tm.auto_inv_100_reason.encode()
         settings.stray_replies = STRAY_REPLIES[config.tm.stray_replies]
         settings.max_transactions = config.server.max_transactions
+        for name in ("default_timeout", "send_bye", "timeout_noreset"):
+            setattr(engine.dialogs, name, getattr(config.dialog, name))
+        engine.dialogs.set_rr_param(config.dialog.rr_param)
         engine.set_batch_pause(config.server.batch_pause)
         engine.transport.forget_own_names()
         for alias in config.server.alias:

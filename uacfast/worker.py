@@ -21,6 +21,7 @@ from uacfast.channel import SocketChannel
 from uacfast.load import LoopLag, process_statistics
 from uacfast.transport.handover import Handover
 from uacfast.transport.resolver import Resolver
+from uacfast.uac import sending
 
 TICK_SECONDS = 0.010
 HEARTBEAT_SECONDS = 1.0
@@ -121,6 +122,7 @@ class Worker:
         self._engine = self._engine_class(config, worker=start.worker, workers=start.workers, handover=self._handover,
                                           resolver=self._resolver, siphash_key=start.siphash_key)
         self._engine.control = Control(self._calls)
+        sending.use(getattr(self._engine, "requests", None))
         for entry in start.sockets:
             self._engine.add_socket(entry.fd, (entry.host, entry.port), entry.listen_index)
         self._watch(self._engine.fileno(), self._engine.on_readable)
@@ -192,6 +194,7 @@ class Worker:
         self._calls.peer_gone()
         if self._engine is not None:
             self._engine.close()
+            sending.use(None)
         self._ending = self._loop.create_task(self._finish())
 
     async def _finish(self) -> None:

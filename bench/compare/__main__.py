@@ -4,9 +4,10 @@ import json
 import shlex
 import signal
 import sys
+import tempfile
 
 from . import __doc__ as PURPOSE
-from . import report, runs
+from . import registrations, report, runs
 from .load import build
 from .processes import BenchmarkError, pinning
 from .systems import SYSTEMS, StartOptions
@@ -78,6 +79,8 @@ def parser():
     soak = subcommand("soak", "resident memory over many calls", "uacfast", "split", 4000, 1)
     soak.add_argument("calls", type=count)
     subcommand("verify", "a handful of calls, every octet compared", "uacfast,kamailio-tlsf,relay", "none", 10, 1)
+    accounts = subcommand("registrations", "accounts of a table brought online", "uacfast,kamailio-tlsf", "split", 1, 3)
+    accounts.add_argument("accounts", type=count)
     workers = subcommand("workers", "correctness and cost with several workers", "uacfast", "none", 2000, 1)
     workers.add_argument("count", type=count)
     workers.add_argument("--seconds", type=positive, default=8)
@@ -131,6 +134,16 @@ def run_verify(options, plan):
     return records, report.verify_table(records)
 
 
+def run_registrations(options, plan):
+    records = []
+    with tempfile.TemporaryDirectory(prefix="bench-accounts-") as folder:
+        for _ in range(options.runs):
+            for system in options.systems:
+                records.append(registrations.measure(system, plan, options.accounts, folder))
+                print(registrations.run_line(records[-1]), file=sys.stderr, flush=True)
+    return records, report.registrations_table(records, baseline_of(options))
+
+
 def run_workers(options, plan):
     records, tables = [], []
     for system in options.systems:
@@ -146,7 +159,7 @@ def run_workers(options, plan):
 
 
 COMMANDS = {"rate": run_rate, "find-max": run_find_max, "memory": run_memory, "soak": run_soak, "verify": run_verify,
-            "workers": run_workers}
+            "registrations": run_registrations, "workers": run_workers}
 
 
 def baseline_of(options):

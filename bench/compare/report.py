@@ -125,6 +125,23 @@ def soak_table(records):
                    number(record["pss_after_kb"] / 1024)) for record in records])
 
 
+def registrations_table(records, baseline):
+    groups = by_system(records)
+    base = groups.get(baseline)
+    rows = []
+    for name, group in groups.items():
+        def ratio(key, group=group):
+            return number(median(group, key) / median(base, key), 2) if base and median(base, key) else "–"
+        rows.append((name, f"{group[0]['accounts']:,}", number(median(group, "span_s"), 3), ratio("span_s"),
+                     number(median(group, "cpu_us_per_registration")), ratio("cpu_us_per_registration"),
+                     f"{round(median(group, 'registers')):,}", f"{round(median(group, 'repeated')):,}",
+                     f"{round(median(group, 'octets_per_record_in_flight')):,}",
+                     f"{round(median(group, 'octets_per_idle_record')):,}",
+                     number(median(group, "idle_cpu_us_per_second"), 0)))
+    return table(("system", "accounts", "online after, s", f"÷ {baseline}", "CPU-µs each", f"÷ {baseline}", "REGISTERs",
+                  "repeated", "octets per record in flight", "octets per idle record", "idle CPU-µs/s"), rows)
+
+
 def verify_table(records):
     return table(("system", "messages compared", "differences"),
                  [(record["system"], record["compared"], len(record["problems"]) or "none") for record in records])

@@ -30,6 +30,7 @@ class StartOptions:
     `uacfast_command`: command line with {config}; `kamailio_memory_mb`: its shared memory."""
     workers: int = 1
     scenario: str = "basic"
+    database: str = ""
     uacfast_command: str | None = None
     uacfast_config: str | None = None
     kamailio_memory_mb: int = 2048
@@ -62,6 +63,10 @@ class System:
 
 class Uacfast(System):
     template = "edge.toml"
+
+    def template_of(self, options):
+        return "registrations.toml" if options.scenario == "registrations" else self.template
+
     # wt_timer of the default configuration is 32 s (RFC 6026 Timer L); 2 s more for the release to be in full swing
     linger = 34.0
     ready_text = "uacfast ready"
@@ -71,9 +76,10 @@ class Uacfast(System):
             raise BenchmarkError(f"--uacfast-config {options.uacfast_config}: there is no such file")
 
     def command(self, ports, folder, options):
-        template = Path(options.uacfast_config or BENCH / "uacfast" / self.template).read_text()
+        template = Path(options.uacfast_config or BENCH / "uacfast" / self.template_of(options)).read_text()
         values = {"workers": options.workers, "port": ports.proxy, "callee_port": ports.callee,
-                  "credential": TRUNK if options.scenario == "auth" else "", "script": KSR_SCRIPT}
+                  "credential": TRUNK if options.scenario == "auth" else "", "script": KSR_SCRIPT,
+                  "database": options.database}
         for key, value in values.items():
             template = template.replace(f"{{{key}}}", str(value))
         config = Path(folder) / "edge.toml"
@@ -113,6 +119,8 @@ class Kamailio(System):
                    f'CALLEE_URI="sip:127.0.0.1:{ports.callee}"', f'KEMI_FILE="{KSR_SCRIPT}"']
         if options.scenario == "auth":
             defines.append("WITH_AUTH")
+        elif options.scenario == "registrations":
+            defines += ["WITH_REGISTRATIONS", f'DATABASE="{options.database}"']
         command = [self.program(), "-DD", "-E", "-f", str(BENCH / "kamailio" / "kamailio.cfg"),
                    "-m", str(options.kamailio_memory_mb), "-M", "32", "-P", f"{folder}/pid", "-Y", str(folder),
                    "-w", str(folder)]

@@ -22,6 +22,7 @@ class Server(Table, frozen=True, kw_only=True):
     log_level: Literal["error", "warning", "info", "debug"] = "info"
     log_format: Literal["text", "json"] = "text"
     server_header: v.Text = "uacfast"                  # Server header of our own replies; "": no such header
+    user_agent_header: v.Text = "uacfast"              # User-Agent of requests of our own; "": no such header
     alias: tuple[v.HostPort, ...] = ()                 # more names that are ours, host[:port] (Kamailio's alias)
     batch_pause: v.Microseconds = 500                  # longest pause between two drains under load; 0: never pause
     drain_timeout: v.SecondsOrZero = 60                # seconds SIGTERM waits for running transactions; 0: does not
@@ -72,6 +73,7 @@ class Tm(Table, frozen=True, kw_only=True):
     noninv_timeout_408: v.Flag = True                  # 408 when a non-INVITE times out; false: silence (RFC 4320)
     faked_reply_prio: v.CountOrZero = 2_000            # our own 408 or 503 ranks below received ones; 0: like them
     disable_6xx_block: v.Flag = False                  # let serial forking go on after a 6xx
+    enable_uac_fr: v.Flag = False                      # tell scripts of failures of requests with evroute 2
     failover_503: v.Flag = True                        # a 503 sends the request to the next destination
     stray_replies: Literal["record_route", "forward", "drop"] = "record_route"   # a reply without transaction goes on
     #                                                    by its Via: with a Record-Route of ours / always / never
@@ -85,7 +87,17 @@ class Rr(Table, frozen=True, kw_only=True):
     enable_full_lr: v.Flag = False                     # ;lr=on in place of ;lr
 
 
-class Ha1(Table, frozen=True, kw_only=True, rename={"md5": "MD5", "sha256": "SHA-256"}):
+class Dialog(Table, frozen=True, kw_only=True):
+    """[dialog]: tracked dialogs (routes with dialog = true, dlg_manage() of scripts)."""
+
+    default_timeout: v.Seconds = 43_200                # seconds from the 2xx on after which a dialog is given up
+    send_bye: v.Flag = False                           # both sides get a BYE then
+    timeout_noreset: v.Flag = False                    # requests within a dialog do not start its timeout anew
+    rr_param: v.DialogParam = "did"                    # Record-Route parameter that carries the dialog's number
+
+
+class Ha1(Table, frozen=True, kw_only=True,
+          rename={"md5": "MD5", "sha256": "SHA-256", "sha512_256": "SHA-512-256"}):
     """H(username:realm:password) by algorithm, lower-case hexadecimal; "": not known."""
 
     SECRET_TABLE: ClassVar[bool] = True
@@ -93,6 +105,7 @@ class Ha1(Table, frozen=True, kw_only=True, rename={"md5": "MD5", "sha256": "SHA
 
     md5: v.Md5Ha1 = ""
     sha256: v.Sha256Ha1 = ""
+    sha512_256: v.Sha256Ha1 = ""
 
     @classmethod
     def from_text(cls, text: str) -> "Ha1":
@@ -143,7 +156,7 @@ class Uac(Table, frozen=True, kw_only=True):
     auth_username_avp: v.PseudoVariable = ""
     auth_password_avp: v.PseudoVariable = ""
     auth_cseq: Literal["raise", "keep"] = "raise"      # our own: CSeq of a request sent again with credentials
-    reg_db_url: v.SecretText = ""                      # database of the registrations; "": none
+    reg_db_url: v.DatabaseUrl = ""                     # database of the registrations; "": none
     reg_db_table: v.NonEmptyText = "uacreg"
     reg_contact_addr: v.ContactAddr = ""               # host[:port][;parameters] of our Contact
     reg_timer_interval: v.Seconds = 90                 # seconds
@@ -252,7 +265,8 @@ class Route(Table, frozen=True, kw_only=True):
     ruri: v.Uri = ""                                   # a new request-URI; "": stays as it is
     fr_timer: v.MillisecondsOrZero = 0                 # milliseconds; 0: the value of [tm]
     fr_inv_timer: v.MillisecondsOrZero = 0
-    dialog: v.Flag = False                             # track the dialog
+    dialog: v.Flag = False                             # track the dialog that an INVITE begins; also record-routes it
+    dialog_timeout: v.SecondsOrZero = 0                # seconds; 0: default_timeout of [dialog]
     reply: Reply | None = None                         # in place of relaying
     lookup: Literal["", "registrations", "location"] = ""
     request_to: RequestTo | None = None
@@ -284,13 +298,10 @@ _NOT_YET_UAC = {
     "reg_gc_interval": "nothing is registered",
     "reload_delta": "nothing is registered",
     "reg_use_domain": "nothing is registered",
-    "default_socket": "the socket is chosen by destination",
     "event_callback": "no script is run",
-    "restore_dlg": "the values are kept in Record-Route, so leave rr.append_fromtag = true",
 }
 _NOT_YET_ROUTE = {
     "credential": "401 and 407 are passed on to the caller",
-    "dialog": "dialogs are not tracked",
     "lookup": "the request-URI stays as it is",
     "request_to": "the request-URI stays as it is",
 }
@@ -303,6 +314,7 @@ class Config(Table, frozen=True, kw_only=True):
     listen: tuple[Listen, ...] = ()
     tm: Tm = field(default_factory=Tm)
     rr: Rr = field(default_factory=Rr)
+    dialog: Dialog = field(default_factory=Dialog)
     uac: Uac = field(default_factory=Uac)
     limits: Limits = field(default_factory=Limits)
     control: Control = field(default_factory=Control)

@@ -77,6 +77,11 @@ def _restore(reader: Reader, config: Config) -> None:
     for name in ("rr_from_store_param", "rr_to_store_param"):
         if not reader.failed(("uac", name)) and not getattr(uac, name):
             reader.problem(("uac", name), f'expected a parameter name, since restore_mode is "{mode}"', "")
+    names = {uac.rr_from_store_param, uac.rr_to_store_param}
+    dialog = config.dialog.rr_param
+    if ((dialog in names or not dialog)
+            and not reader.failed(("dialog", "rr_param"), ("uac", "rr_from_store_param"), ("uac", "rr_to_store_param"))):
+        reader.problem(("dialog", "rr_param"), "expected a parameter name that uac does not use", dialog)
     if (uac.rr_from_store_param and uac.rr_from_store_param == uac.rr_to_store_param
             and not reader.failed(("uac", "rr_from_store_param"), ("uac", "rr_to_store_param"))):
         reader.problem(("uac", "rr_to_store_param"), "expected another name than rr_from_store_param",
@@ -88,6 +93,12 @@ def _restore(reader: Reader, config: Config) -> None:
     elif not uac.restore_dlg:
         reader.problem(("rr", "append_fromtag"),
                        'expected true, since uac.restore_mode is "auto" and uac.restore_dlg is not set', False)
+    else:
+        for index, route in enumerate(config.route):
+            # Without a dialog the values go into Record-Route after all.
+            if route is not None and (route.replace_from or route.replace_to) and not route.dialog:
+                reader.problem(("route", index), "replaces From or To: expected dialog = true, since rr.append_fromtag "
+                               "is false and only a dialog tells the direction then")
 
 
 def _auth(reader: Reader, config: Config) -> None:
@@ -111,8 +122,8 @@ def _credential(reader: Reader, credential: Credential, path: Path) -> None:
         reader.problem(path, "expected a password or ha1", {}, secret=True)
     elif credential.ha1 is not None and credential.password:
         reader.problem(path, "expected a password or ha1, not both", {}, secret=True)
-    elif credential.ha1 is not None and not credential.ha1.md5 and not credential.ha1.sha256:
-        reader.problem(path + ("ha1",), 'expected { MD5 = "…" } or { SHA-256 = "…" }')
+    elif credential.ha1 is not None and not (credential.ha1.md5 or credential.ha1.sha256 or credential.ha1.sha512_256):
+        reader.problem(path + ("ha1",), 'expected { MD5 = "…" }, { SHA-256 = "…" } or { SHA-512-256 = "…" }')
 
 
 def _registration(reader: Reader, config: Config) -> None:

@@ -4,6 +4,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.proxy.counters cimport Counters
+from uacfast.proxy.dialog cimport Dialogs
 from uacfast.proxy.forward cimport Forwarder
 from uacfast.proxy.local cimport LocalRequests
 from uacfast.proxy.settings cimport ProxySettings
@@ -29,6 +30,7 @@ cdef class Engine(SendFailureListener):
     cdef readonly Counters counters
     cdef readonly Forwarder forwarder
     cdef readonly LocalRequests local
+    cdef readonly Dialogs dialogs
     cdef ServerTransactions server
     cdef ClientTransactions client
     cdef ResponseContext responses

@@ -21,6 +21,9 @@ from uacfast.leaves.text_writer cimport text_put_string, text_put_uint, text_wri
 from uacfast.leaves.timer_wheel cimport timer_entry, timer_wheel_advance, timer_wheel_pop
 from uacfast.leaves.udp_batch cimport UDP_BATCH
 from uacfast.proxy.counters cimport *
+from uacfast.proxy.dialog cimport Dialogs
+from uacfast.proxy.dialog_states cimport TIMER_DIALOG
+from uacfast.proxy.dialog_table cimport Dialog
 from uacfast.proxy.hooks cimport Decision, RequestPolicy, RouteListener, VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
 from uacfast.proxy.local cimport LocalRequests
 from uacfast.proxy.route_set cimport ROUTE_BROKEN, ROUTE_TAKEN, RouteSet, read_route_set
@@ -69,6 +72,8 @@ cdef class Engine(SendFailureListener):
         self.forwarder.reinject = self.receive_raw
         self.forwarder.wake = self.flush_now
         self.local = LocalRequests(self.forwarder)
+        self.dialogs = self.forwarder.dialogs = Dialogs(self.local, self.table, self.transport, timers, hash_key=hash_key,
+                                                        worker=worker, workers=workers, now=now)
         self.stateless = StatelessReplies(self.transport, timers, self.counters)
         memcpy(&self.stateless.key, key, 16)
         self.message = SipMessage()
@@ -192,6 +197,8 @@ cdef class Engine(SendFailureListener):
                 self.client.timer_fired(<Branch *>timer)
             elif timer.kind == TIMER_SERVER:
                 self.server.timer_fired(<Transaction *>timer)
+            elif timer.kind == TIMER_DIALOG:
+                self.dialogs.timer_fired(<Dialog *>timer)
             else:
                 self.client.cancel_timer_fired(<CancelAttempt *>timer)
         if self.local.deferred_count:
@@ -330,7 +337,8 @@ cdef class Engine(SendFailureListener):
             "branch_timeouts": self.client.timeouts,
             "missing_acks": self.server.missing_acks,
             "batch_pauses": self.pauses,
-        } | {f"final_class:{status_class}": self.server.final_class(status_class) for status_class in range(2, 7)}
+            **{f"final_class:{status_class}": self.server.final_class(status_class) for status_class in range(2, 7)},
+        } | self.dialogs.statistics()
 
     def close(self):
         """Stop what was begun and is still waiting."""
@@ -493,6 +501,8 @@ cdef class Engine(SendFailureListener):
         """A request within a dialog travels by its route set. One without a Route of ours is for nobody here when its
         Request-URI is ours (engine RR8); else policy decides."""
         cdef int outcome = self.forwarder.take_routes(message)
+        if message.dialog and outcome != ROUTE_BROKEN:
+            self.dialogs.request(message)
         if outcome == ROUTE_BROKEN:
             self.stateless.refuse(message, 400, b"Bad Route", reply_to)
         elif outcome != ROUTE_TAKEN:
@@ -573,6 +583,8 @@ cdef class Engine(SendFailureListener):
                 or self.forwarder.take_routes(message) != ROUTE_TAKEN
                 or not self.forwarder.relay_stateless(message, loop_hash)):
             self.counters.at[DROP_STRAY_ACK] += 1
+        elif message.dialog:
+            self.dialogs.request(message)
 
     cdef void cancel(self, SipMessage message, const udp_address *reply_to) noexcept:
         """Answered here at once; the branches of the INVITE are cancelled (engine.md §10)."""

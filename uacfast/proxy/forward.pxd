@@ -5,6 +5,7 @@ from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.text_writer cimport text_writer
 from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.proxy.counters cimport Counters
+from uacfast.proxy.dialog_states cimport DialogTracker
 from uacfast.proxy.hooks cimport Decision, RequestPolicy, RouteListener
 from uacfast.proxy.route_set cimport RouteSet
 from uacfast.proxy.settings cimport ProxySettings
@@ -42,6 +43,7 @@ cdef class Forwarder(TransactionUser):
     cdef ResponseContext responses
     cdef RequestPolicy policy
     cdef RouteListener listener
+    cdef DialogTracker dialogs
     cdef object resolver
     cdef set tasks
     cdef object reinject

@@ -22,7 +22,7 @@ from uacfast.proxy.counters cimport (
 from uacfast.proxy.route_set cimport ROUTE_ABSENT, ROUTE_BROKEN, ROUTE_TAKEN, RouteOutcome, follow_route, take_own_routes
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport bytes_of, no_text, text_of
-from uacfast.tm.table cimport ALTERNATIVES, CANCELLED, FINAL_SENT, GOT_PROVISIONAL, LOCALLY_MADE, is_cookie
+from uacfast.tm.table cimport ALTERNATIVES, CANCELLED, DIALOG_BEGINS, FINAL_SENT, GOT_PROVISIONAL, LOCALLY_MADE, is_cookie
 from uacfast.leaves.address cimport address_from_text, address_is_usable
 from uacfast.transport.udp cimport datagram_space
 
@@ -81,8 +81,11 @@ cdef class Forwarder(TransactionUser):
         cdef RouteOutcome outcome = take_own_routes(request, self.transport, &self.routes, self.settings.routes, &taken)
         if outcome == ROUTE_BROKEN:
             return outcome
-        if outcome == ROUTE_TAKEN:
+        if self.dialogs.table.total and request.to.tag.at != NULL:
+            self.dialogs.match(request)
+        if outcome == ROUTE_TAKEN or request.dialog and request.to.tag.at != NULL:
             self.listener.loose_routed(request)
+        if outcome == ROUTE_TAKEN:
             if request.to.tag.at != NULL and not follow_route(request, &self.routes, taken):
                 return ROUTE_BROKEN
         return outcome
@@ -122,6 +125,8 @@ cdef class Forwarder(TransactionUser):
         transaction.fr_inv_timer = request.fr_inv_timer if request.fr_inv_timer else self.timers.fr_inv_timer
         if context is not None:
             self.table.set_context(transaction, context)
+        if transaction.flags & DIALOG_BEGINS:
+            self.dialogs.attach(transaction)
         if request.index.method == SIP_METHOD_INVITE and self.settings.auto_inv_100:
             reason = self.settings.auto_inv_100_reason
             self.server.reply(transaction, request, 100, text_of(<const char *>reason, <uint32_t>len(reason)), no_text())
@@ -191,6 +196,9 @@ cdef class Forwarder(TransactionUser):
         self.table.remove_last_branch(transaction, branch)
         return NULL
 
+    cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept:
+        self.dialogs.response(transaction, response)
+
     cdef void fail_branch(self, Transaction *transaction) noexcept:
         """A target that cannot even be tried counts as one that answered 503 (§16.9)."""
         cdef Branch *branch = self.table.add_branch(transaction)
@@ -242,6 +250,9 @@ cdef class Forwarder(TransactionUser):
                 != SIP_SCAN_OK or not request.parse_top_via() or not request.parse_addresses()):
             return False
         request.reset_plan()
+        if transaction.flags & DIALOG_BEGINS:
+            request.dialog = transaction.dialog
+            self.dialogs.put_parameter(request)
         request.source = transaction.source
         request.socket = transaction.socket
         request.max_forwards = max_forwards_of(request)
@@ -420,6 +431,7 @@ cdef class Forwarder(TransactionUser):
         if self.settings.append_fromtag and request.from_.tag.length:
             text_put_string(out, b";ftag=")
             text_put_text(out, request.from_.tag)
+        text_put_text(out, request.dialog_parameter)
         text_put_text(out, request.record_route_parameters)
         text_put(out, b">\r\n", 3)
 

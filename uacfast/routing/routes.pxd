@@ -2,9 +2,10 @@
 from libc.stdint cimport uint32_t
 
 from uacfast.leaves.sip_text cimport sip_text
+from uacfast.proxy.dialog_states cimport DialogTracker
 from uacfast.proxy.hooks cimport Decision, RequestPolicy
 from uacfast.routing.matcher cimport Regex
-from uacfast.routing.networks cimport Networks
+from uacfast.proxy.networks cimport Networks
 from uacfast.routing.template cimport Template, Variable
 from uacfast.sip.message cimport SipMessage
 from uacfast.transport.udp cimport UdpTransport
@@ -26,6 +27,8 @@ cdef class CompiledRoute:
     cdef Template from_display, from_uri, to_display, to_uri
     cdef bint replaces_from, replaces_to
     cdef bint record_route, fork
+    cdef bint dialog
+    cdef uint32_t dialog_timeout     # seconds, 0: the general one
     cdef list targets                # Template
     cdef int reply_code
     cdef bytes reply_reason
@@ -38,6 +41,7 @@ cdef class CompiledRoute:
 cdef class RouteList(RequestPolicy):
     cdef UdpTransport transport
     cdef Replacer replacer
+    cdef DialogTracker dialogs
     cdef list routes
 
     cdef bint replace(self, SipMessage request, int which, Template display, Template uri)

@@ -48,6 +48,8 @@ cdef class CompiledRoute:
             self.to_display, self.to_uri = templates_of(route.replace_to)
         self.record_route = route.record_route
         self.fork = route.fork
+        self.dialog = route.dialog
+        self.dialog_timeout = route.dialog_timeout
         self.targets = [Template(target) for target in route.relay]
         if route.reply is not None:
             self.reply_code = route.reply.code
@@ -98,10 +100,11 @@ cdef tuple templates_of(replacement):
 
 cdef class RouteList(RequestPolicy):
 
-    def __init__(self, routes, UdpTransport transport, Replacer replacer):
+    def __init__(self, routes, UdpTransport transport, Replacer replacer, DialogTracker dialogs):
         self.routes = [CompiledRoute(route) for route in routes]
         self.transport = transport
         self.replacer = replacer
+        self.dialogs = dialogs
 
     cdef object decide(self, SipMessage request, Decision *decision):
         cdef CompiledRoute route
@@ -125,12 +128,14 @@ cdef class RouteList(RequestPolicy):
         request.fr_timer = route.fr_timer
         request.fr_inv_timer = route.fr_inv_timer
         # Only what may begin a dialog is record-routed (RFC 3261 §16.6 step 4, RFC 6665, RFC 3515).
-        request.record_route = route.record_route and request.index.method in (
+        request.record_route = (route.record_route or route.dialog) and request.index.method in (
             SIP_METHOD_INVITE, SIP_METHOD_SUBSCRIBE, SIP_METHOD_REFER, SIP_METHOD_NOTIFY)
         if route.new_uri is not None:
             text = route.new_uri.evaluate(request, self.transport)
             if text.length == 0 or not request.replace_request_uri(text):
                 return False
+        if route.dialog and self.dialogs.begin(request) and route.dialog_timeout:
+            self.dialogs.set_timeout(self.dialogs.table.at(request.dialog), route.dialog_timeout)
         if request.to.tag.at != NULL:
             return True      # within a dialog that did not begin here nothing is replaced (uac-semantics §1.10)
         if route.replaces_from and not self.replace(request, REPLACE_FROM, route.from_display, route.from_uri):

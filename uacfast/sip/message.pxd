@@ -65,6 +65,9 @@ cdef class SipMessage:
     cdef bint to_before_from        # To was replaced first: its Record-Route parameter comes first
     cdef uint32_t fr_timer, fr_inv_timer    # ms, 0: the general ones
     cdef uint32_t max_forwards      # value received; 256: none received
+    cdef uint64_t dialog            # the tracked dialog that it begins or belongs to, a handle of the core's; 0: none
+    cdef bint other_leg             # of that dialog's caller with another callee than the one whose 2xx won
+    cdef sip_text dialog_parameter  # ";did=...", to stand after ftag, before the others; .at NULL: none
 
     cdef uint32_t scratch_used
     cdef char scratch[SCRATCH_SIZE]

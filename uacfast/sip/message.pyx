@@ -43,6 +43,9 @@ cdef class SipMessage:
         self.fr_timer = 0
         self.fr_inv_timer = 0
         self.max_forwards = 256
+        self.dialog = 0
+        self.other_leg = False
+        self.dialog_parameter = no_text()
 
     cdef bint parse_top_via(self) noexcept:
         cdef const sip_header *header = sip_first_header(&self.index, SIP_HEADER_VIA)

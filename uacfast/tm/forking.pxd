@@ -14,6 +14,7 @@ from uacfast.transport.udp cimport UdpTransport
 cdef class TransactionUser:
     """The core above the transactions (RFC 3261's TU)."""
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept
+    cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept
     cdef void local_final(self, Transaction *transaction, int status, SipMessage response) noexcept
     cdef void local_provisional(self, Transaction *transaction, SipMessage response) noexcept
 

@@ -25,6 +25,9 @@ cdef class TransactionUser:
         """All branches failed, `failed` being the best: True when the core has begun another attempt."""
         return False
 
+    cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept:
+        """A response is about to go upstream in a transaction of a tracked dialog."""
+
     cdef void local_final(self, Transaction *transaction, int status, SipMessage response) noexcept:
         """A request of our own has its final response, an INVITE each copy of its 2xx; None when the final is ours."""
 
@@ -172,6 +175,8 @@ cdef class ResponseContext(BranchUser):
         cdef const sip_header *header
         if not remove_top_via(response):
             return False
+        if transaction.dialog:
+            self.core.dialog_response(transaction, response)
         if transaction.upstream_from.at != NULL:
             response.replace(response.from_.name_addr, transaction.upstream_from)
         if transaction.upstream_to.at != NULL:

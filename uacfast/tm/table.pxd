@@ -20,6 +20,9 @@ cdef enum:                       # Transaction.flags
     FINAL_SENT = 2               # its final response went upstream
     LOCAL = 4                    # we began it ourselves: no server side
     PROVISIONAL_SENT = 8         # a provisional other than 100 went upstream
+    DIALOG_BEGINS = 16           # the INVITE that `dialog` began with
+    DIALOG_UPSTREAM = 32         # a request within `dialog`, from its callee
+    DIALOG_OTHER_LEG = 64        # within a dialog of the same caller with another callee (a fork that answered too)
 
 cdef enum:                       # Branch.cancel_state
     CANCEL_NONE
@@ -103,10 +106,15 @@ cdef struct Transaction:         # a server transaction and the branches that an
     sip_text upstream_to
     PyObject *context            # what policy wants to know again later, or who began a request of our own; owned
     uint64_t local_tag           # LOCAL: which of that one's requests it is
+    uint64_t dialog              # the tracked dialog that it is of, a handle of the core's; 0: none
     Branch *branches             # newest last
     Buffer alternatives          # further addresses of the current next hop: udp_address after udp_address
     uint8_t alternative_count, alternative_next
     uint8_t pending              # next hops whose names are being resolved
+
+
+cdef class TransactionWatcher:   # who keeps something about transactions of tracked dialogs
+    cdef void finished(self, Transaction *transaction) noexcept
 
 
 cdef class TransactionTable:
@@ -119,6 +127,7 @@ cdef class TransactionTable:
     cdef siphash_key hash_key
     cdef uint64_t counter
     cdef uint64_t now            # ms, monotonic
+    cdef TransactionWatcher watcher
     cdef int worker              # whose table it is
     cdef readonly uint64_t total          # transactions in memory
     cdef readonly uint64_t created        # transactions since the beginning

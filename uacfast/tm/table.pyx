@@ -25,6 +25,12 @@ cdef enum:
     TIMER_RESOLUTION = 10    # ms
 
 
+cdef class TransactionWatcher:
+
+    cdef void finished(self, Transaction *transaction) noexcept:
+        """A transaction of a tracked dialog has its final response, reply_status; below 200: it ends without one."""
+
+
 cdef class TransactionTable:
 
     def __cinit__(self, bytes secret, uint64_t now):
@@ -40,6 +46,7 @@ cdef class TransactionTable:
         timer_wheel_init(&self.wheel, now, TIMER_RESOLUTION)
         self.now = now
         self.slot_high = 1       # slot 0 marks stateless branches
+        self.watcher = TransactionWatcher()
 
     def __dealloc__(self):
         cdef uint32_t slot
@@ -133,6 +140,14 @@ cdef class TransactionTable:
         if key_hash == 0:
             transaction.flags = LOCAL
             transaction.loop_hash = LOCAL_MARK | <uint32_t>self.worker
+        if message.dialog:
+            transaction.dialog = message.dialog
+            if message.to.tag.at == NULL:
+                transaction.flags |= DIALOG_BEGINS
+            if message.upstream:
+                transaction.flags |= DIALOG_UPSTREAM
+            if message.other_leg:
+                transaction.flags |= DIALOG_OTHER_LEG
         if message.upstream_from.at != NULL or message.upstream_to.at != NULL:
             self.remember(transaction, message.upstream_from, message.upstream_to)
         self.total += 1
@@ -161,6 +176,8 @@ cdef class TransactionTable:
         if not transaction.flags & FINAL_SENT:
             transaction.flags |= FINAL_SENT
             self.active -= 1
+            if transaction.dialog:
+                self.watcher.finished(transaction)
 
     cdef void destroy(self, Transaction *transaction) noexcept:
         cdef Branch *branch = transaction.branches

@@ -1,6 +1,6 @@
 """From/To replacement and restoration (Kamailio's uac_replace_from, uac_replace_to, uac_restore_*).
 
-The difference of the original and the new URI travels in a parameter of our Record-Route value, in Kamailio's format
+With `restore_dlg` and a tracked dialog the values are the dialog's variables (stored.pyx). Else the difference of the original and the new URI travels in a parameter of our Record-Route value, in Kamailio's format
 (uac-semantics §1), so that in-dialog requests can be translated both ways without any state. Beyond Kamailio: replacing
 may be repeated on one message; the new display name travels too (`<parameter>d`, the same code over "=" and the display
 name; the original one never leaves), so that in-dialog requests do not show the old one; a seal detects parameters that were changed on their way (`vsc`); what does not decode to a URI leaves the
@@ -20,6 +20,8 @@ from uacfast.leaves.text_writer cimport (
 )
 from uacfast.proxy.counters cimport COUNT_RESTORED_REQUESTS, COUNT_RESTORE_FAILED, COUNT_SEAL_BROKEN
 from uacfast.sip.message cimport literal, no_text, text_of
+from uacfast.sip.name_addr cimport has_line_end, write_name
+from uacfast.uac.stored cimport StoredName, read_stored, store_names, stored_headers
 
 cdef enum:
     DISPLAY_MAX = 512            # octets of a display name that is carried in Record-Route
@@ -32,8 +34,10 @@ cdef dict MODES = {"none": RESTORE_NONE, "manual": RESTORE_MANUAL, "auto": RESTO
 cdef class Replacer(RouteListener):
 
     def __init__(self, Counters counters, *, str restore_mode="auto", str rr_from_store_param="vsf",
-                 str rr_to_store_param="vst", str restore_passwd="", bint restore_display=True, restore_seal=()):
-        """The module's parameters by their names; `restore_seal`: keys, the first signs, all verify."""
+                 str rr_to_store_param="vst", str restore_passwd="", bint restore_display=True, restore_seal=(),
+                 bint restore_dlg=False, DialogTracker dialogs=None):
+        """The module's parameters by their names; `restore_seal`: keys, the first signs, all verify. `dialogs`: those
+        that restore_dlg keeps the values in."""
         cdef bytes digest
         cdef const char *octets
         self.counters = counters
@@ -44,6 +48,8 @@ cdef class Replacer(RouteListener):
         self.to_display_parameter = self.to_parameter + b"d"
         self.password = restore_passwd.encode()
         self.restore_display = restore_display
+        self.restore_dlg = restore_dlg
+        self.dialogs = dialogs
         self.seal_count = 0
         if len(restore_seal) > SEAL_KEYS_MAX:
             raise ValueError(f"At most {SEAL_KEYS_MAX} keys can be given in restore_seal.")
@@ -81,7 +87,7 @@ cdef class Replacer(RouteListener):
             new.display = display
         if new.has_uri and not other.has_uri and not before.has_uri:
             request.to_before_from = which == REPLACE_TO
-        if not self.compose_parameters(request) or not self.write_name(request, address, new):
+        if not self.keep_values(request, which) or not write_name(request, address, new):
             new[0] = before
             request.record_route_parameters = parameters_before
             return False
@@ -92,46 +98,11 @@ cdef class Replacer(RouteListener):
                 request.upstream_to = address.name_addr
         return True
 
-    cdef bint write_name(self, SipMessage message, sip_address *address, const NameReplacement *new) noexcept:
-        """Edit the name-addr: display name, one pair of brackets where they are needed, URI (uac-semantics §1.10)."""
-        cdef sip_text uri = new.uri if new.has_uri else address.uri
-        cdef const char *uri_end = address.uri.at + address.uri.length
-        cdef const char *bracket = address.uri.at
-        cdef bint brackets = address.brackets
-        cdef text_writer out
-        cdef uint32_t capacity
-        cdef char *space
-        if not new.has_display and (brackets or not needs_brackets(uri)):
-            return message.replace(address.uri, uri)
-        capacity = uri.length + new.display.length + address.name_addr.length - address.uri.length + 8
-        if new.has_display:
-            capacity -= address.display.length
-        space = message.scratch_reserve(capacity)
-        if space == NULL:
-            return False
-        text_writer_start(&out, space, capacity)
-        while brackets and bracket > address.name_addr.at and bracket[0] != c'<':
-            bracket -= 1
-        if new.display.length:
-            text_put_text(&out, new.display)
-            if address.display.at != NULL and brackets:
-                # White space between display name and bracket stays as received.
-                text_put(&out, address.display.at + address.display.length,
-                         <size_t>(bracket - address.display.at - address.display.length))
-            else:
-                text_put(&out, b" ", 1)
-        if brackets or new.display.length or needs_brackets(uri):
-            text_put(&out, b"<", 1)
-            text_put_text(&out, uri)
-            if brackets:
-                text_put(&out, uri_end, <size_t>(address.name_addr.at + address.name_addr.length - uri_end))
-            else:
-                text_put(&out, b">", 1)
-        else:
-            text_put_text(&out, uri)
-        return not out.overflow and message.replace(
-            address.name_addr if brackets else text_of(address.name_addr.at, <uint32_t>(uri_end - address.name_addr.at)),
-            text_of(space, text_writer_length(&out)))
+    cdef bint keep_values(self, SipMessage request, ReplacedHeader which) noexcept:
+        """Keep what restoring needs: in the dialog's variables (uac-semantics §1.14), else in our Record-Route value."""
+        if self.restore_dlg and request.dialog and self.mode == RESTORE_AUTO and self.dialogs is not None:
+            return store_names(self.dialogs, request, which == REPLACE_FROM, self.restore_display)
+        return self.compose_parameters(request)
 
     cdef bint compose_parameters(self, SipMessage request) noexcept:
         """Write what the Record-Route value carries for the rest of the dialog."""
@@ -233,12 +204,51 @@ cdef class Replacer(RouteListener):
 
     cdef void loose_routed(self, SipMessage request) noexcept:
         """Restore an in-dialog request in mode auto (uac-semantics §1.5)."""
-        cdef bint changed
-        if self.mode != RESTORE_AUTO or request.route_parameters.length == 0:
-            return
-        changed = self.apply(request, REPLACE_FROM, request.route_parameters, request.upstream, True)
-        if self.apply(request, REPLACE_TO, request.route_parameters, request.upstream, True) or changed:
+        if self.mode == RESTORE_AUTO and self.apply_both(request, request.route_parameters, request.upstream, True):
             self.counters.at[COUNT_RESTORED_REQUESTS] += 1
+
+    cdef bint apply_both(self, SipMessage message, sip_text parameters, bint upstream, bint restore_replies) noexcept:
+        """Restore what was replaced, from the dialog's variables or the Route value's parameters; whether any was."""
+        cdef int stored = 0
+        cdef int which
+        cdef bint changed = False
+        if message.dialog and self.dialogs is not None:
+            stored = stored_headers(self.dialogs, message.dialog)
+        for which in range(2):
+            if stored >> which & 1:
+                changed = self.apply_stored(message, <ReplacedHeader>which, upstream, restore_replies) or changed
+            elif parameters.length:
+                changed = self.apply(message, <ReplacedHeader>which, parameters, upstream, restore_replies) or changed
+        return changed
+
+    cdef bint apply_stored(self, SipMessage message, ReplacedHeader which, bint upstream, bint restore_replies) noexcept:
+        """Let the header field that the direction names show what the dialog's variables say, whatever it says now."""
+        cdef bint is_from = (which == REPLACE_FROM) != upstream
+        cdef sip_address *address = &message.from_ if is_from else &message.to
+        cdef NameReplacement *new = &message.new_from if is_from else &message.new_to
+        cdef StoredName found
+        cdef sip_uri uri
+        if (not read_stored(self.dialogs, message, which == REPLACE_FROM, upstream == message.index.is_request, &found)
+                or sip_uri_parse(found.uri, &uri) != 0 or has_line_end(found.uri) or has_line_end(found.display)):
+            self.counters.at[COUNT_RESTORE_FAILED] += 1
+            return False
+        new.has_uri = True
+        new.uri = found.uri
+        new.has_display = found.has_display
+        new.display = found.display
+        if not write_name(message, address, new):
+            new.has_uri = False
+            return False
+        if restore_replies:
+            self.restore_reply(message, is_from)
+        return True
+
+    cdef void restore_reply(self, SipMessage message, bint is_from) noexcept:
+        """Replies to this request show the header field as it came."""
+        if is_from:
+            message.upstream_from = message.from_.name_addr
+        else:
+            message.upstream_to = message.to.name_addr
 
     cdef void stray_response(self, SipMessage response, sip_text record_route_parameters) noexcept:
         """A response whose transaction is gone: its own Record-Route tells what From and To were (mode auto, manual)."""
@@ -248,8 +258,9 @@ cdef class Replacer(RouteListener):
             return
         upstream = (sip_parameter_find(record_route_parameters, b"ftag", &tag) and tag.length != 0
                     and response.from_.tag.at != NULL and not sip_text_equal(tag, response.from_.tag))
-        self.apply(response, REPLACE_FROM, record_route_parameters, upstream, False)
-        self.apply(response, REPLACE_TO, record_route_parameters, upstream, False)
+        if self.dialogs is not None:
+            self.dialogs.match_response(response, record_route_parameters, &upstream)
+        self.apply_both(response, record_route_parameters, upstream, False)
 
     cdef bint restore(self, SipMessage request, ReplacedHeader which) noexcept:
         """uac_restore_from/uac_restore_to: one parameter, by hand; replies are not restored (uac-semantics §1.11)."""
@@ -295,14 +306,11 @@ cdef class Replacer(RouteListener):
             new.has_display = True
             # The caller's side shows no name rather than the one that others were shown.
             new.display = literal(b"") if upstream == message.index.is_request else self.new_display(message, value)
-        if not self.write_name(message, address, new):
+        if not write_name(message, address, new):
             new.has_uri = False
             return False
         if restore_replies:
-            if is_from:
-                message.upstream_from = address.name_addr
-            else:
-                message.upstream_to = address.name_addr
+            self.restore_reply(message, is_from)
         return True
 
     cdef sip_text new_display(self, SipMessage message, sip_text value) noexcept:
@@ -344,22 +352,6 @@ cdef bint is_display(sip_text text) noexcept:
         if text.at[i] in (c'<', c'>', c'"', c',', c';', c':', c'@', c'(', c')', c'\\'):
             return False
     return True
-
-
-cdef bint needs_brackets(sip_text uri) noexcept:
-    cdef uint32_t i
-    for i in range(uri.length):
-        if uri.at[i] in (c';', c',', c'?'):
-            return True
-    return False
-
-
-cdef bint has_line_end(sip_text text) noexcept:
-    cdef uint32_t i
-    for i in range(text.length):
-        if text.at[i] in (c'\r', c'\n', c'\0'):
-            return True
-    return False
 
 
 cdef sip_text unquoted(sip_text value) noexcept:

@@ -79,7 +79,7 @@ class RequestDescription:
         raise KeyError(key)
 
     def set(self, key: str, value: str | int | None) -> bool:
-        """Set, or with None clear; `all` can only be cleared. False, logged and nothing changed, when that is not possible."""
+        """Set, or with None clear; `all` can only be cleared. False, logged and nothing changed, when impossible."""
         if value is None:
             if key == "all":
                 self.clear()

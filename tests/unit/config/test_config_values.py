@@ -63,6 +63,8 @@ def test_reg_hash_size_is_clamped(written, meant):
 
 def test_start_up_rules_that_allow():
     read("[rr]\nappend_fromtag = 0\n[uac]\nrestore_dlg = 1")
+    read("[rr]\nappend_fromtag = 0\n[uac]\nrestore_dlg = 1\n"
+         "[[route]]\nreplace_from = { uri = 'sip:a@b' }\ndialog = true\n[[route]]\nname = 'plain'")
     read("[rr]\nappend_fromtag = 0\n[uac]\nrestore_mode = 'none'\nrr_from_store_param = ''\nrr_to_store_param = ''")
     read("[uac]\nauth_realm_avp = '$avp(r)'\nauth_username_avp = '$var(u)'\nauth_password_avp = '$avp(p)'")
     read("[uac]\nreg_db_url = 'sqlite:///x.db'\nreg_contact_addr = '192.0.2.1:5060;transport=udp'")
@@ -148,8 +150,8 @@ credential = { username = "u", password = "p" }
 """)
     sentences = config.not_yet()
     assert [sentence.split(" has no effect in this version: ")[0] for sentence in sentences] == [
-        "uac.credential", "uac.auth_cseq", "uac.reg_db_url", "uac.reg_contact_addr", "uac.restore_dlg",
-        "route[0].dialog", 'route[1].credential (route "inbound")', 'route[1].lookup (route "inbound")',
+        "uac.credential", "uac.auth_cseq", "uac.reg_db_url", "uac.reg_contact_addr",
+        'route[1].credential (route "inbound")', 'route[1].lookup (route "inbound")',
         'route[1].request_to (route "inbound")']
     assert "secret" not in "".join(sentences)
 

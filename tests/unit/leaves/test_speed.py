@@ -1,8 +1,8 @@
 """What the leaves cost: `pytest tests/unit/leaves/test_speed.py --benchmark-enable`; a round is ROUNDS operations."""
 import pytest
 
-from uacfast.testing.leaves import HashTable, Slab, TimerWheel, siphash
 from uacfast.sip.digest import response
+from uacfast.testing.leaves import HashTable, Slab, TimerWheel, siphash
 from uacfast.uac.rr_param import decode, encode
 
 ROUNDS = 100_000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uacfast.routing.networks import Networks
+from uacfast.proxy.networks import Networks
 
 # Few distinct high bits, so that networks nest, touch and overlap often.
 IPV4_NUMBERS = st.one_of(st.integers(0, 2**32 - 1), st.integers(0, 600), st.integers(2**32 - 600, 2**32 - 1))
