@@ -3,29 +3,88 @@ import argparse
 import json
 import os
 import sys
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from uacfast import config as configuration
 from uacfast.config.control import control_address
-from uacfast.control import client
-from uacfast.control import top as live
-from uacfast.control.client import NoAnswer, Target
 from uacfast.fault import Fault
 
+if TYPE_CHECKING:
+    from uacfast.control.client import Target
+
 DEFAULT_CONFIG = "uacfast.toml"
+DEFAULT_SOCKET = "/run/uacfast/rpc.sock"
 REFUSED, NO_ANSWER = 1, 3
 
 
-def rpc(command: argparse.Namespace) -> int:
-    """One command; the exit status."""
+class NowhereToAsk(Exception):
+    """Nothing says where the server listens; the text is a sentence."""
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `rpc` and `top` to the command line. Their actions return the exit status."""
+    parser = commands.add_parser("rpc", help="send one command to a running server",
+                                 description="Sends METHOD with its arguments and prints the result. Numbers are sent "
+                                             "as numbers, s:123 as text. Exit status 0: done, 1: refused, 3: no "
+                                             "answer.")
+    parser.add_argument("method", metavar="METHOD", help="such as uac.reg_dump; system.listMethods names all")
+    parser.add_argument("arguments", metavar="ARG", nargs=argparse.REMAINDER,
+                        help="what follows -- is never taken for an option")
+    _add_rpc_options(parser)
+    parser.set_defaults(action=_rpc)
+    parser = commands.add_parser("top", help="live view of a running server",
+                                 description="Calls, transactions, registrations and errors, every second, until "
+                                             "Ctrl-C. Exit status 3: no answer.")
+    parser.add_argument("--interval", type=_interval, default=1.0, metavar="SECONDS", help="0.1 to 3600, default: 1")
+    parser.add_argument("--once", action="store_true", help="print one screen and end")
+    _add_target(parser)
+    parser.set_defaults(action=_top)
+
+
+def _add_rpc_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    _add_target(parser)
+
+
+def _options_among(command: argparse.Namespace) -> list[str]:
+    """Takes the options that stand behind METHOD out of its arguments, up to `--`; what is left."""
+    behind = command.arguments
+    end = behind.index("--") if "--" in behind else len(behind)
+    parser = argparse.ArgumentParser(prog="uacfast rpc", add_help=False, allow_abbrev=False)
+    _add_rpc_options(parser)
+    # What METHOD did not take for an option keeps the value that it had.
+    parser.set_defaults(**{name: getattr(command, name) for name in ("json", "config", "server")})
+    _, rest = parser.parse_known_args(behind[:end], command)
+    return rest + behind[end + 1:]
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="CONFIG", help="the server's configuration, which says where it listens; "
+                                                           f"default: {DEFAULT_CONFIG}, where there is one")
+    parser.add_argument("-s", "--server", metavar="ADDRESS", help="where it listens: http://host:port, json:/path (the "
+                                                                  "datagram socket), or as with kamcmd -s")
+
+
+def _interval(text: str) -> float:
+    seconds = float(text)
+    if not 0.1 <= seconds <= 3600:
+        raise ValueError
+    return seconds
+
+
+def _rpc(command: argparse.Namespace) -> int:
+    # Loaded only when it is wanted: what makes tables and screens is not small.
+    from rich.console import Console
+
+    from uacfast.control import client
+
+    arguments = [client.typed(text) for text in _options_among(command)]
     try:
-        target = find_target(command)[0]
-        result = client.call(target, command.method, [client.typed(text) for text in command.arguments])
+        result = client.call(find_target(command)[0], command.method, arguments)
     except Fault as fault:
         print(f"error: {fault.code} - {fault.message.rstrip()}", file=sys.stderr)
         return REFUSED
-    except NoAnswer as error:
+    except (NowhereToAsk, client.NoAnswer) as error:
         print(f"uacfast: {error}", file=sys.stderr)
         return NO_ANSWER
     if command.json:
@@ -35,14 +94,18 @@ def rpc(command: argparse.Namespace) -> int:
     return 0
 
 
-def top(command: argparse.Namespace) -> int:
-    """The live view; the exit status."""
+def _top(command: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from uacfast.control import client
+    from uacfast.control import top as live
+
     try:
         target = next((target for target in find_target(command) if target.kind == "http"), None)
         if target is None:
-            raise NoAnswer("the live view reads the control port: set control.http in the configuration")
+            raise NowhereToAsk("the live view reads the control port: set control.http in the configuration")
         live.run(target, command.interval, command.once, Console(highlight=False))
-    except NoAnswer as error:
+    except (NowhereToAsk, client.NoAnswer) as error:
         print(f"uacfast: {error}", file=sys.stderr)
         return NO_ANSWER
     except KeyboardInterrupt:
@@ -50,29 +113,33 @@ def top(command: argparse.Namespace) -> int:
     return 0
 
 
-def find_target(command: argparse.Namespace) -> list[Target]:
-    """Where the server may be asked, the best way first. NoAnswer: nothing says where."""
+def find_target(command: argparse.Namespace) -> "list[Target]":
+    """Where the server may be asked, the best way first. NowhereToAsk: nothing says where."""
+    from uacfast.control.client import Target, targets_of
+
     if command.server:
         return [_target(command.server)]
     path = command.config or (DEFAULT_CONFIG if os.path.exists(DEFAULT_CONFIG) else "")
     if not path:
-        return [Target("json", client.DEFAULT_SOCKET)]
+        return [Target("json", DEFAULT_SOCKET)]
     try:
-        found = client.targets_of(configuration.load(path).control)
+        found = targets_of(configuration.load(path).control)
     except configuration.ConfigError as error:
-        raise NoAnswer(f"{path} cannot be used: {error}") from None
+        raise NowhereToAsk(f"{path} cannot be used: {error}") from None
     if not found:
-        raise NoAnswer(f"{path} opens no way in: set http, unix or binrpc in its [control] section")
+        raise NowhereToAsk(f"{path} opens no way in: set http, unix or binrpc in its [control] section")
     return found
 
 
-def _target(text: str) -> Target:
+def _target(text: str) -> "Target":
+    from uacfast.control.client import Target, http_target
+
     try:
         if "://" in text:
-            return client.http_target(text)
+            return http_target(text)
         if text.startswith("json:"):
             return Target("json", text.removeprefix("json:"))
         address = control_address(text)
     except ValueError as error:
-        raise NoAnswer(f'--server "{text}": expected {error}') from None
+        raise NowhereToAsk(f'--server "{text}": expected {error}') from None
     return Target(address.kind, address.path, address.host, address.port)

@@ -13,7 +13,7 @@ async def in_thread(function, *arguments):
 
 
 def datagram(target: str | tuple[str, int], octets: bytes, folder: Path, patience: float = 5.0) -> bytes | None:
-    """Sends one datagram to a unix path or a UDP address; the reply, None where none comes within `patience` seconds."""
+    """Sends one datagram to a unix path or a UDP address; the reply, or None after `patience` seconds."""
     family = socket.AF_UNIX if isinstance(target, str) else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as client:
         if family == socket.AF_UNIX:

@@ -22,10 +22,10 @@ from uacfast.control import binrpc
 from uacfast.control.dispatcher import Members
 from uacfast.fault import Fault
 
-DEFAULT_SOCKET = "/run/uacfast/rpc.sock"
 PATIENCE_SECONDS = 30.0
 REPLY_OCTETS_MAX = 256 << 20
 _DATAGRAM_OCTETS = 65_536
+_WIDTH_UNBOUNDED = 1 << 20
 _COLUMNS_MAX = 12           # a table with more is shown record by record
 
 
@@ -101,7 +101,7 @@ def call(target: Target, method: str, arguments: list[Any], patience: float = PA
         raise NoAnswer(f"{target} has not answered within {patience:g} s") from None
     except (OSError, http.client.HTTPException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise NoAnswer(f"{target} cannot be asked: {reason}; is the server running, and may this user ask it?") from error
+        raise NoAnswer(f"{target} cannot be asked: {reason}; does the server run, and may this user ask it?") from None
 
 
 def http_request(target: Target, method: str, path: str, body: bytes | None = None,
@@ -230,7 +230,8 @@ def _show_records(rows: list[dict[str, Any]], console: Console) -> None:
             table.add_column(Text(_printable(column)), justify="right" if numbers else "left", no_wrap=True)
         for row in rows:
             table.add_row(*(Text(_printable(value)) for value in row.values()))
-        if console.measure(table).maximum <= console.width:
+        unbounded = console.options.update(max_width=_WIDTH_UNBOUNDED)
+        if console.measure(table, options=unbounded).maximum <= console.width:
             console.print(table)
             return
     for index, row in enumerate(rows):

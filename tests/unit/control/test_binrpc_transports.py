@@ -157,8 +157,8 @@ def test_too_many_connections(serve):
             await asyncio.sleep(0.01)
         else:
             raise AssertionError("the place of a connection that was closed is not given again")
-        for _, writer in [*open_ones, (reader, writer)]:
-            writer.close()
+        for _, one in [*open_ones, (reader, writer)]:
+            one.close()
     serve('binrpc = "unixs:FOLDER/ctl"\nconnections = 3\n', scenario)
 
 

@@ -199,7 +199,8 @@ def test_a_reader_that_stops_reading_holds_up_nobody(with_fifo, monkeypatch, cap
 def test_many_at_once(with_fifo):
     async def scenario(folder):
         clients = [Client(folder, f"reply_{number}") for number in range(100)]
-        octets = b"".join(document("test.back", number, reply_name=client.name) for number, client in enumerate(clients))
+        octets = b"".join(document("test.back", number, reply_name=client.name)
+                          for number, client in enumerate(clients))
         await asyncio.to_thread(clients[0].send, octets)
         for number, client in enumerate(clients):
             assert (await client.reply())["result"] == [number]

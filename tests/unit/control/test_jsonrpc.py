@@ -28,7 +28,8 @@ def rpc():
 
 
 RESULTS = {
-    "struct": ({"a": 1, "b": None, "c": True, "d": [], "e": Number(9)}, {"a": 1, "b": None, "c": True, "d": [], "e": 9}),
+    "struct": ({"a": 1, "b": None, "c": True, "d": [], "e": Number(9)},
+               {"a": 1, "b": None, "c": True, "d": [], "e": 9}),
     "records": (Records([{"a": 1}]), [{"a": 1}]),
     "no records": (Records(), []),
     "members": (Members([("socket", {"port": "1"}), ("socket", {"port": "2"})]),
@@ -72,7 +73,8 @@ def test_without_id_there_is_none_in_the_reply(rpc):
 
 
 @pytest.mark.parametrize("parameters,expected", [
-    ([1, "a"], [1, "a"]), ({"name": "a", "also": 2}, ["a", 2]), ([], []), (None, []), ([[1], {"a": None}], [[1], {"a": None}]),
+    ([1, "a"], [1, "a"]), ({"name": "a", "also": 2}, ["a", 2]), ([], []), (None, []),
+    ([[1], {"a": None}], [[1], {"a": None}]),
 ])
 def test_parameters(rpc, parameters, expected):
     assert ask(rpc, call("back", params=parameters))[0]["result"] == expected
@@ -133,9 +135,10 @@ def test_reply_name(rpc):
     assert ask(rpc, call("nothing", reply_name=5))[1].reply_name is None
 
 
-documents = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(
-    inner, max_size=4) | st.dictionaries(st.sampled_from(["jsonrpc", "method", "params", "id", "reply_name"]) | st.text(),
-                                         inner, max_size=6), max_leaves=20)
+names = st.sampled_from(["jsonrpc", "method", "params", "id", "reply_name"]) | st.text()
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=6), max_leaves=20)
 
 
 @given(st.one_of(documents.map(lambda document: json.dumps(document).encode()), st.binary(max_size=100)), st.booleans())
