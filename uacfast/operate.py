@@ -29,7 +29,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
                                              "answer.")
     parser.add_argument("method", metavar="METHOD", help="such as uac.reg_dump; system.listMethods names all")
     parser.add_argument("arguments", metavar="ARG", nargs=argparse.REMAINDER,
-                        help="what follows -- is never taken for an option")
+                        help="s:--json where a text looks like an option")
     _add_rpc_options(parser)
     parser.set_defaults(action=_rpc)
     parser = commands.add_parser("top", help="live view of a running server",
@@ -47,15 +47,13 @@ def _add_rpc_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _options_among(command: argparse.Namespace) -> list[str]:
-    """Takes the options that stand behind METHOD out of its arguments, up to `--`; what is left."""
-    behind = command.arguments
-    end = behind.index("--") if "--" in behind else len(behind)
+    """Takes the options that stand behind METHOD out of its arguments; what is left."""
     parser = argparse.ArgumentParser(prog="uacfast rpc", add_help=False, allow_abbrev=False)
     _add_rpc_options(parser)
     # What METHOD did not take for an option keeps the value that it had.
     parser.set_defaults(**{name: getattr(command, name) for name in ("json", "config", "server")})
-    _, rest = parser.parse_known_args(behind[:end], command)
-    return rest + behind[end + 1:]
+    _, rest = parser.parse_known_args([text for text in command.arguments if text != "--"], command)
+    return rest
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:

@@ -56,7 +56,8 @@ def test_every_way(rpc, way):
 
 
 @pytest.mark.parametrize("arguments,back", [
-    (["-5", "a"], [-5, "a"]), (["--", "--json"], ["--json"]), (["a", "--json", "-x", "b"], ["a", "-x", "b"]), ([], []),
+    (["-5", "a"], [-5, "a"]), (["s:--json", "--", "-x"], ["--json", "-x"]),
+    (["a", "--json", "-x", "b"], ["a", "-x", "b"]), ([], []),
     (["--js"], ["--js"]),
 ])
 def test_options_and_arguments(rpc, arguments, back):
@@ -84,13 +85,15 @@ def test_records(rpc, way):
 def test_structs(rpc, way):
     members = {"a": "x", "inner": {"b": 2}, "list": ["y"], "same": Members([("s", {"p": 1}), ("s", {"p": 2})])}
     status, out, _ = rpc(way, "show", prepare=lambda server: server.dispatcher.add("show", lambda _: members, ""))
-    assert (status, out.split()) == (0, "a x inner b 2 list y same s p 1 s p 2".split())
+    assert (status, out.split()) == (
+        0, ["a", "x", "inner", "b", "2", "list", "y", "same", "s", "p", "1", "s", "p", "2"])
 
 
 def test_no_server(tmp_path, capsys):
     assert cli.main(["rpc", "-s", f"unixs:{tmp_path}/none", "core.version"]) == 3
-    assert capsys.readouterr().err == (f"uacfast: unixs:{tmp_path}/none cannot be asked: No such file or directory; does "
-                                       "the server run, and may this user ask it?\n")
+    assert capsys.readouterr().err == (
+        f"uacfast: unixs:{tmp_path}/none cannot be asked: No such file or directory; does the server run, and may this "
+        "user ask it?\n")
     assert cli.main(["top", "--once", "-s", "http://127.0.0.1:9"]) == 3
     assert "does not answer" in capsys.readouterr().err
 
@@ -140,8 +143,8 @@ class Broken(asyncio.Protocol):
         self.transport.close()
 
 
-@pytest.mark.parametrize("answer", [b"", b"\xa1", b"HTTP/1.1 200 OK\r\n\r\n[]", b"\xa1\x17\xff\xff\0\0\0\0", b"\xff" * 9,
-                                    b"\xa1\x10\x01\x05\x03"])
+@pytest.mark.parametrize("answer", [b"", b"\xa1", b"HTTP/1.1 200 OK\r\n\r\n[]", b"\xa1\x17\xff\xff\0\0\0\0",
+                                    b"\xff" * 9, b"\xa1\x10\x01\x05\x03"])
 @pytest.mark.parametrize("kind", ["tcp:127.0.0.1:{}", "http://127.0.0.1:{}"])
 def test_what_is_no_answer(capsys, kind, answer):
     async def play():
