@@ -216,7 +216,7 @@ def show(result: Any, console: Console) -> None:
     elif isinstance(result, list):
         _show_lines(itertools.chain.from_iterable(_lines(value) for value in result), console)
     else:
-        _show_lines([_printable(result)], console)
+        _show_lines([printable(result)], console)
 
 
 def _show_records(rows: list[dict[str, Any]], console: Console) -> None:
@@ -227,9 +227,9 @@ def _show_records(rows: list[dict[str, Any]], console: Console) -> None:
         table = Table(box=None, header_style="bold", pad_edge=False)
         for column in columns:
             numbers = all(isinstance(row[column], int | float) for row in rows)
-            table.add_column(Text(_printable(column)), justify="right" if numbers else "left", no_wrap=True)
+            table.add_column(Text(printable(column)), justify="right" if numbers else "left", no_wrap=True)
         for row in rows:
-            table.add_row(*(Text(_printable(value)) for value in row.values()))
+            table.add_row(*(Text(printable(value)) for value in row.values()))
         unbounded = console.options.update(max_width=_WIDTH_UNBOUNDED)
         if console.measure(table, options=unbounded).maximum <= console.width:
             console.print(table)
@@ -246,15 +246,15 @@ def _lines(value: Any, depth: int = 0) -> Iterable[str]:
         width = max((len(str(name)) for name, inner in value.items() if not isinstance(inner, dict | list)), default=0)
         for name, inner in value.items():
             if isinstance(inner, dict | list):
-                yield f"{indent}{_printable(name)}"
+                yield f"{indent}{printable(name)}"
                 yield from _lines(inner, depth + 1)
             else:
-                yield f"{indent}{_printable(name):<{width}}  {_printable(inner)}"
+                yield f"{indent}{printable(name):<{width}}  {printable(inner)}"
     elif isinstance(value, list):
         for inner in value:
             yield from _lines(inner, depth)
     else:
-        yield f"{indent}{_printable(value)}"
+        yield f"{indent}{printable(value)}"
 
 
 def _show_lines(lines: Iterable[str], console: Console) -> None:
@@ -262,7 +262,7 @@ def _show_lines(lines: Iterable[str], console: Console) -> None:
         console.print(Text(line.rstrip()), soft_wrap=True)
 
 
-def _printable(value: Any) -> str:
+def printable(value: Any) -> str:
     """A value on one line; what could steer the terminal is shown by its number."""
     if value is None:
         return "-"

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from uacfast.control.client import NoAnswer, Target, http_request
+from uacfast.control.client import NoAnswer, Target, http_request, printable
 
 REGISTRARS_SHOWN = 8
 ERRORS_SHOWN = 8
@@ -75,7 +75,7 @@ def view(now: Reading, before: Reading | None) -> Group:
             ("CPU", "–" if cpu is None else f"{cpu * 100:.0f} %"), ("worst loop lag", f"{lag * 1000:.1f} ms"),
             ("workers that answer", _number(now.total("worker_up")))):
         numbers.add_row(text, value)
-    grid = Table.grid(padding=(0, 4))
+    grid = Table.grid(padding=(0, 3))
     grid.add_row(numbers, _states(now), _registrars(now))
     return Group(Text(f"uacfast {now.version}   {time.strftime('%H:%M:%S')}", style="bold"), Text(), grid, Text(),
                  _errors(now, rate))
@@ -95,18 +95,15 @@ def _number(value: float | None, digits: int = 0) -> str:
 def _states(now: Reading) -> Table:
     table = _table("registrations")
     for state, count in now.by("registrations", "state").items() or [("none", 0)]:
-        table.add_row(Text(state), _number(count))
+        table.add_row(Text(printable(state)), _number(count))
     return table
 
 
 def _registrars(now: Reading) -> Table:
     table = _table("slowest registrars")
-    times = now.by("registrar_reply_milliseconds_total", "registrar")
-    means = sorted(((times.get(registrar, 0.0) / count, registrar)
-                    for registrar, count in now.by("registrar_replies_total", "registrar").items() if count),
-                   reverse=True)
-    for mean, registrar in means[:REGISTRARS_SHOWN]:
-        table.add_row(Text(registrar), f"{mean:,.1f} ms")
+    means = sorted(now.by("registrar_latency_seconds", "registrar").items(), key=lambda one: one[1], reverse=True)
+    for registrar, mean in means[:REGISTRARS_SHOWN]:
+        table.add_row(Text(printable(registrar)), f"{mean * 1000:,.1f} ms")
     if not means:
         table.add_row("none has answered yet", "")
     return table
@@ -114,7 +111,7 @@ def _registrars(now: Reading) -> Table:
 
 def _errors(now: Reading, rate: Any) -> Table:
     found = [(rate(f"{name}_total"), now.total(f"{name}_total") or 0, text) for name, text in ERRORS.items()]
-    found += [(rate("dropped_total", reason=reason), count, f"dropped: {reason.replace('_', ' ')}")
+    found += [(rate("dropped_total", reason=reason), count, f"dropped: {printable(reason).replace('_', ' ')}")
               for reason, count in now.by("dropped_total", "reason").items()]
     table = Table(box=None, title="errors and drops", title_style="bold", title_justify="left", pad_edge=False,
                   header_style="dim")
