@@ -137,7 +137,7 @@ def test_kamctl_and_kamcmd_say_the_same(server):
 def test_counters_count(server, endpoint):
     """One call and an OPTIONS: the numbers that Kamailio would show. Reset brings them back to 0."""
     before = dict(re.findall(r"^\t(\S+): (\d+)$", server.kamcmd("stats.fetchn", "all")[1], re.MULTILINE))
-    call = Call(server.proxy, endpoint(), endpoint())
+    call = Call(endpoint(), endpoint(), server.proxy.address)
     call.establish()
     call.hang_up()
     server.proxy.ping()
