@@ -151,6 +151,14 @@ class AssembledEngine:
             raise ValueError("There is no script: script.file is not set.")
         script_file.start(self._script)
 
+    def _reload_by_command(self) -> dict[str, int]:
+        try:
+            self.reload_script()
+        except ValueError as error:
+            raise Fault(500, str(error)) from None
+        self._script_version += 1
+        return {"old": self._script_version - 1, "new": self._script_version}
+
     def close(self) -> None:
         """Stop what was begun and is still waiting."""
         if self._watchdog is not None:
