@@ -130,18 +130,33 @@ class AssembledEngine:
             if self._config is not config:
                 raise ValueError("script.file was added: this needs a restart.")
             script = Script(self.engine, replacer, config.script.file, self._rank)
+            script.requests = self.requests
+            script.uac_request = RequestDescription()
+            script.statistics = self.statistics
+            script.features = self.features
+            script.hash_tables = self.features.hash_tables
             script_file.start(script)
+            self.commands["app_python.reload"] = self._reload_script
+            self.commands["app_python.api_list"] = self._list_script_functions
             self.engine.set_script(script)
             self._script = script
             return
         script_file.start(self._script, config.script.file)
         self._script.set_replacer(replacer)
 
-    def reload_script(self) -> None:
-        """Execute the script's file anew; calls under way go on. ValueError, a sentence: the old one goes on."""
-        if self._script is None:
-            raise ValueError("There is no script: script.file is not set.")
-        script_file.start(self._script)
+    def _reload_script(self) -> None:
+        """Command app_python.reload: execute the script's file anew; calls under way go on. Fault: the old one goes on."""
+        try:
+            script_file.start(self._script)
+        except ValueError as error:
+            raise Fault(500, str(error)) from None
+        logger.info("the script is in force", extra=log.fields(file=self._script.file))
+
+    def _list_script_functions(self) -> list[dict[str, str]]:
+        """Command app_python.api_list: what a script can call."""
+        return [{"name": f"KSR.{module}.{name}" if module else f"KSR.{name}"}
+                for module, functions in self._script.ksr.MODULES.items()
+                for name in dir(functions) if not name.startswith("_")]
 
     def close(self) -> None:
         """Stop what was begun and is still waiting."""

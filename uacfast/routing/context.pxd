@@ -1,5 +1,5 @@
 """One message in the hands of a script: what pseudo-variables read and script functions change."""
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.udp_batch cimport udp_address
@@ -35,7 +35,13 @@ cdef class TransactionState:     # what a script keeps about one transaction; Tr
     cdef dict branch_failures                # branch number -> callback, armed when the branch was made
 
 
+cdef class ScriptRuntime
+
+
 cdef class MessageContext:
+    cdef public ScriptRuntime runtime        # whose stores and services variables read; None: those are null
+    cdef public uint32_t script_flags        # setsflag(): this message alone
+    cdef public uint64_t number              # of this message in this worker, from 1
     cdef SipMessage message                  # request or reply; in failure callbacks the request; None: ROUTE_NONE
     cdef SipMessage reply                    # failure callbacks: the chosen reply; None when the final is ours
     cdef UdpTransport transport
@@ -56,6 +62,7 @@ cdef class MessageContext:
     cdef uint64_t key_hash                   # 0: not computed yet
     cdef public bint answered                # a response of ours is on its way
     cdef bint relayed, absorbed, source_marked, dropped, failed, suspended, released
+    cdef object msg                          # what the callback got as its first argument
     cdef str event_callback, event           # events: the method's name and what happened
     cdef int replaced                        # bits 1 << ReplacedHeader: set in this callback
     cdef public int error                    # status of the last failure inside a function, for sl_reply_error(); 0: none
@@ -85,6 +92,9 @@ cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modu
     cdef public object registrations         # uac_reg_*; None: nothing is registered
     cdef public object dialogs               # dialog; None: dialogs are not tracked
     cdef public object control               # the control part (Engine.control); None: there is none
+    cdef public object statistics            # function without arguments: name -> count; None: there are none
+    cdef readonly dict definitions           # $def(...): name -> text or int
+    cdef public dict rpc_reply               # $jsonrpl(...): code, text and body of the last call
 
     cdef int send_reply(self, int status, str reason, bytes extra_lines, bint stateless) except? -2
     cpdef object wait(self, object awaitable)

@@ -355,20 +355,20 @@ cdef class CoreModule(KsrModule):
         return 0 <= flag <= 31 and (self.runtime.context.state.flags >> flag) & 1 == 1
 
     def setsflag(self, int flag):
-        """Flags of the worker, not of a message."""
+        """Flags of the message alone, not of its transaction."""
         if not 0 <= flag <= 31:
             return False
-        self.script_flags |= <uint32_t>1 << flag
+        self.runtime.context.script_flags |= <uint32_t>1 << flag
         return True
 
     def resetsflag(self, int flag):
         if not 0 <= flag <= 31:
             return False
-        self.script_flags &= ~(<uint32_t>1 << flag)
+        self.runtime.context.script_flags &= ~(<uint32_t>1 << flag)
         return True
 
     def issflagset(self, int flag):
-        return 0 <= flag <= 31 and (self.script_flags >> flag) & 1 == 1
+        return 0 <= flag <= 31 and (self.runtime.context.script_flags >> flag) & 1 == 1
 
     cdef bint change_branch_flag(self, int flag, int branch, bint on):
         cdef list flags = self.runtime.context.state.branch_flags
