@@ -1,7 +1,9 @@
 """One worker's engine put together from a configuration: proxy, From/To replacement, routes."""
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from uacfast import log
 from uacfast.config import Config
 from uacfast.fault import Fault
 from uacfast.proxy.dialog_commands import dialog_commands
@@ -14,10 +16,13 @@ from uacfast.routing.watchdog import Watchdog
 from uacfast.tm.settings import TransactionSettings
 from uacfast.uac.replace import Replacer
 from uacfast.uac.request import RequestSender
+from uacfast.uac.request_description import RequestDescription
 
 STRAY_REPLIES = {"drop": 0, "record_route": 1, "forward": 2}
 TIMERS = ("retr_timer1", "retr_timer2", "fr_timer", "fr_inv_timer", "max_inv_lifetime", "max_noninv_lifetime",
           "wt_timer", "faked_reply_prio", "relay_100", "noninv_timeout_408", "disable_6xx_block", "failover_503")
+
+logger = log.get("engine")
 
 
 class AssembledEngine:
@@ -40,7 +45,7 @@ class AssembledEngine:
         # What the control part may call by name (plain data in and out, may be coroutines, raise Fault), and the way
         # to it, which the worker sets: uacfast.worker.Control.
         self.commands: dict[str, Callable[..., Any]] = dialog_commands(self.engine)
-        self.control: Any = None
+        self._control: Any = None
         self.requests = RequestSender(self.engine)
         self.commands["uac.req_send"] = self._send_request
         # For /metrics: {name: function that gives {"help", "bounds", "counts", "sum"}} (uacfast.control.metrics).
@@ -133,16 +138,32 @@ class AssembledEngine:
             script.requests = self.requests
             script.uac_request = RequestDescription()
             script.statistics = self.statistics
-            script.features = self.features
-            script.hash_tables = self.features.hash_tables
             script_file.start(script)
             self.commands["app_python.reload"] = self._reload_script
             self.commands["app_python.api_list"] = self._list_script_functions
             self.engine.set_script(script)
             self._script = script
+            self._hear_events(config)
             return
         script_file.start(self._script, config.script.file)
         self._script.set_replacer(replacer)
+        self._hear_events(config)
+
+    def _hear_events(self, config: Config) -> None:
+        """uac.event_callback: the script's method for the replies to requests of our own."""
+        callback = config.uac.event_callback
+        self.requests.on_event = partial(self._script.uac_reply, callback) if callback else None
+
+    @property
+    def control(self) -> Any:
+        """The way to the control part, which the worker sets: uacfast.worker.Control."""
+        return self._control
+
+    @control.setter
+    def control(self, control: Any) -> None:
+        self._control = control
+        if self._script is not None:
+            self._script.control = control
 
     def _reload_script(self) -> None:
         """Command app_python.reload: execute the script's file anew; calls under way go on. Fault: the old one goes on."""

@@ -4,6 +4,7 @@ Callbacks run in pooled greenlets, so that a function which waits suspends one m
 callback refers to then becomes its own: octets and edits are copied, transactions are looked up again.
 """
 import asyncio
+import logging
 import traceback
 from functools import partial
 
@@ -11,7 +12,6 @@ from greenlet import GreenletExit
 
 from libc.string cimport memcmp
 
-from uacfast import log
 from uacfast.leaves.address cimport address_host_text, address_port
 from uacfast.leaves.sip_scan cimport (
     SIP_HEADER_OTHER, SIP_METHOD_ACK, SIP_SCAN_OK, sip_find_header, sip_first_header, sip_header, sip_header_id_of,
@@ -33,7 +33,7 @@ from uacfast.uac.replace cimport Replacer
 cdef enum:
     WAITING_MAX = 4096           # callbacks that may wait at a time; each keeps its message and a stack
 
-logger = log.get("script")
+logger = logging.getLogger("uacfast.script")
 
 
 cdef class Script(ScriptTransactions):
@@ -193,7 +193,7 @@ cdef class Script(ScriptTransactions):
                 fields["status"] = message.index.status
             fields["call_id"] = str_of(message.call_id)
             fields["source"] = "%s:%d" % address_of(&message.source)
-        logger.error("an exception in the script: %s", traceback.format_exc().rstrip(), extra=log.fields(**fields))
+        logger.error("an exception in the script: %s", traceback.format_exc().rstrip(), extra={"fields": fields})
 
     # --- requests ------------------------------------------------------------------------------------------------
 

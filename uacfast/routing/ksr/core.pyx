@@ -1,7 +1,8 @@
 """The functions of KSR itself: log, methods, own addresses, flags, destination (kemi-python.md §2, §3.4)."""
+import logging
+
 from libc.stdint cimport uint8_t, uint32_t
 
-from uacfast import log
 from uacfast.leaves.address cimport (
     address_host_text, address_port,
 )
@@ -19,7 +20,7 @@ from uacfast.routing.context cimport (
 from uacfast.routing.relaying cimport ScriptTransactions
 from uacfast.sip.message cimport SipMessage, text_of
 
-logger = log.get("script")
+logger = logging.getLogger("uacfast.script")
 # Kamailio's level numbers, -3 (alert) to 4 (debug), as Python's.
 LEVELS = {"alert": 40, "bug": 40, "crit": 40, "critical": 40, "err": 40, "error": 40, "warn": 30, "warning": 30, "notice": 20, "info": 20,
           "dbg": 10, "debug": 10}
