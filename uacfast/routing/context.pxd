@@ -85,6 +85,9 @@ cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modu
     cdef readonly dict shared                # $shv
     cdef public object hash_tables           # htable; None until it is configured
     cdef public object features              # proxy.features.EdgeFeatures: registrar, flood guard, digest, source groups
+    cdef public object statistics            # function without arguments: name -> count; None: there are none
+    cdef readonly dict definitions           # $def(...): name -> text or int
+    cdef public dict rpc_reply               # $jsonrpl(...): code, text and body of the last call
     cdef public object uac_request           # $uac_req(...): a RequestDescription
     cdef public object requests              # uac_req_send(): a RequestSender
     cdef readonly Engine engine
@@ -92,9 +95,6 @@ cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modu
     cdef public object registrations         # uac_reg_*; None: nothing is registered
     cdef public object dialogs               # dialog; None: dialogs are not tracked
     cdef public object control               # the control part (Engine.control); None: there is none
-    cdef public object statistics            # function without arguments: name -> count; None: there are none
-    cdef readonly dict definitions           # $def(...): name -> text or int
-    cdef public dict rpc_reply               # $jsonrpl(...): code, text and body of the last call
 
     cdef int send_reply(self, int status, str reason, bytes extra_lines, bint stateless) except? -2
     cpdef object wait(self, object awaitable)
