@@ -1,7 +1,9 @@
 """One worker's engine put together from a configuration: proxy, From/To replacement, routes."""
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from uacfast import log
 from uacfast.config import Config
 from uacfast.fault import Fault
 from uacfast.proxy.dialog_commands import dialog_commands
@@ -15,10 +17,13 @@ from uacfast.tm.settings import TransactionSettings
 from uacfast.uac.authenticator import Authenticator, Credentials
 from uacfast.uac.replace import Replacer
 from uacfast.uac.request import RequestSender
+from uacfast.uac.request_description import RequestDescription
 
 STRAY_REPLIES = {"drop": 0, "record_route": 1, "forward": 2}
 TIMERS = ("retr_timer1", "retr_timer2", "fr_timer", "fr_inv_timer", "max_inv_lifetime", "max_noninv_lifetime",
           "wt_timer", "faked_reply_prio", "relay_100", "noninv_timeout_408", "disable_6xx_block", "failover_503")
+
+logger = log.get("engine")
 
 
 class AssembledEngine:
@@ -38,10 +43,11 @@ class AssembledEngine:
         self._config = config
         self._rank = worker + 1
         self._script: Script | None = None
+        self._script_version = 1
         # What the control part may call by name (plain data in and out, may be coroutines, raise Fault), and the way
         # to it, which the worker sets: uacfast.worker.Control.
         self.commands: dict[str, Callable[..., Any]] = dialog_commands(self.engine)
-        self.control: Any = None
+        self._control: Any = None
         self._key = siphash_key
         self.authenticator = Authenticator(self.engine.table, self.engine.counters)
         self.engine.set_challenge_answerer(self.authenticator)
@@ -138,26 +144,51 @@ class AssembledEngine:
             if self._config is not config:
                 raise ValueError("script.file was added: this needs a restart.")
             script = Script(self.engine, replacer, config.script.file, self._rank)
+            script.requests = self.requests
+            script.uac_request = RequestDescription()
+            script.statistics = self.statistics
             script_file.start(script)
+            self.commands["app_python.reload"] = self._reload_script
+            self.commands["app_python.api_list"] = self._list_script_functions
             self.engine.set_script(script)
             self._script = script
+            self._hear_events(config)
             return
         script_file.start(self._script, config.script.file)
         self._script.set_replacer(replacer)
+        self._hear_events(config)
 
-    def reload_script(self) -> None:
-        """Execute the script's file anew; calls under way go on. ValueError, a sentence: the old one goes on."""
-        if self._script is None:
-            raise ValueError("There is no script: script.file is not set.")
-        script_file.start(self._script)
+    def _hear_events(self, config: Config) -> None:
+        """uac.event_callback: the script's method for the replies to requests of our own."""
+        callback = config.uac.event_callback
+        self.requests.on_event = partial(self._script.uac_reply, callback) if callback else None
 
-    def _reload_by_command(self) -> dict[str, int]:
+    @property
+    def control(self) -> Any:
+        """The way to the control part, which the worker sets: uacfast.worker.Control."""
+        return self._control
+
+    @control.setter
+    def control(self, control: Any) -> None:
+        self._control = control
+        if self._script is not None:
+            self._script.control = control
+
+    def _reload_script(self) -> dict[str, int]:
+        """Command app_python.reload: execute the script's file anew; calls under way go on. Fault: the old one goes on."""
         try:
-            self.reload_script()
+            script_file.start(self._script)
         except ValueError as error:
             raise Fault(500, str(error)) from None
+        logger.info("the script is in force", extra=log.fields(file=self._script.file))
         self._script_version += 1
         return {"old": self._script_version - 1, "new": self._script_version}
+
+    def _list_script_functions(self) -> list[dict[str, str]]:
+        """Command app_python.api_list: what a script can call."""
+        return [{"name": f"KSR.{module}.{name}" if module else f"KSR.{name}"}
+                for module, functions in self._script.ksr.MODULES.items()
+                for name in dir(functions) if not name.startswith("_")]
 
     def close(self) -> None:
         """Stop what was begun and is still waiting."""

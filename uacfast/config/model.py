@@ -307,7 +307,6 @@ _NOT_YET_UAC = {
     "reg_gc_interval": "nothing is registered",
     "reload_delta": "nothing is registered",
     "reg_use_domain": "nothing is registered",
-    "event_callback": "no script is run",
 }
 _NOT_YET_ROUTE = {
     "lookup": "the request-URI stays as it is",
@@ -332,6 +331,8 @@ class Config(Table, frozen=True, kw_only=True):
     def not_yet(self) -> list[str]:
         """One sentence for each key that differs from its default and has no effect in this version."""
         sentences = _without_effect(self.uac, "uac", "", _NOT_YET_UAC)
+        if self.uac.event_callback and not self.script.file:
+            sentences.append("uac.event_callback has no effect without script.file: it names a function of the script")
         for index, route in enumerate(self.route):
             named = f' (route "{route.name}")' if route.name else ""
             sentences += _without_effect(route, f"route[{index}]", named, _NOT_YET_ROUTE)
