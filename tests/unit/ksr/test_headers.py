@@ -193,6 +193,7 @@ def test_substitutions(runtime, textops):
     assert no(textops.subst_hf("X-A", "/two/a\r\nb/", "a"))
     for broken in ("", "/a", "/(/x/", "/a/\\2/", "/a/b/q"):
         assert no(textops.subst(broken))
+    runtime.take(request(body="one\r\n"))
     assert yes(textops.subst("/one/uno/g")) and runtime.written.endswith(b"Content-Length: 5\r\n\r\nuno\r\n")
 
 
