@@ -1,14 +1,5 @@
 """One message in the hands of a script: what pseudo-variables read and script functions change."""
-    cdef public object uac_request           # $uac_req(...): a RequestDescription
-    cdef public object requests              # uac_req_send(): a RequestSender
-    cdef public object statistics            # function without arguments: name -> count; None: there are none
-    cdef readonly dict definitions           # $def(...): name -> text or int
-    cdef public dict rpc_reply               # $jsonrpl(...): code, text and body of the last call
-    cdef readonly Engine engine
-    cdef readonly Replacer replacer          # From and To
-    cdef public object registrations         # uac_reg_*; None: nothing is registered
-    cdef public object dialogs               # dialog; None: dialogs are not tracked
-    cdef public object control               # the control part (Engine.control); None: there is none
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.udp_batch cimport udp_address
@@ -93,20 +84,17 @@ cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modu
     cdef readonly dict shared                # $shv
     cdef public object hash_tables           # htable; None until it is configured
     cdef public object features              # proxy.features.EdgeFeatures: registrar, flood guard, digest, source groups
-<<<<<<< HEAD
-    cdef public object uac_request           # $uac_req(...)
+    cdef public object features              # proxy.features.EdgeFeatures: registrar, flood guard, digest, source groups
+    cdef public object uac_request           # $uac_req(...): a RequestDescription
+    cdef public object requests              # uac_req_send(): a RequestSender
     cdef public object statistics            # function without arguments: name -> count; None: there are none
     cdef readonly dict definitions           # $def(...): name -> text or int
     cdef public dict rpc_reply               # $jsonrpl(...): code, text and body of the last call
-=======
-    cdef public object uac_request           # $uac_req(...): a RequestDescription
-    cdef public object requests              # uac_req_send(): a RequestSender
     cdef readonly Engine engine
     cdef readonly Replacer replacer          # From and To
     cdef public object registrations         # uac_reg_*; None: nothing is registered
     cdef public object dialogs               # dialog; None: dialogs are not tracked
     cdef public object control               # the control part (Engine.control); None: there is none
->>>>>>> script
 
     cdef int send_reply(self, int status, str reason, bytes extra_lines, bint stateless) except? -2
     cpdef object wait(self, object awaitable)
