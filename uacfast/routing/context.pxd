@@ -35,7 +35,7 @@ cdef class TransactionState:     # what a script keeps about one transaction; Tr
     cdef dict branch_failures                # branch number -> callback, armed when the branch was made
 
 
-cdef class ScriptRuntime
+cdef class ScriptRuntime(ScriptHost)
 
 
 cdef class MessageContext:
