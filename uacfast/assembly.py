@@ -1,13 +1,17 @@
 """One worker's engine put together from a configuration: proxy, From/To replacement, routes."""
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
 from uacfast.config import Config
+from uacfast.edge import configure
 from uacfast.fault import Fault
 from uacfast.proxy.dialog_commands import dialog_commands
 from uacfast.proxy.engine import Engine
+from uacfast.proxy.features import EdgeFeatures
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing import script_file
+from uacfast.routing.admission import Subscribers
 from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
 from uacfast.routing.watchdog import Watchdog
@@ -34,6 +38,9 @@ class AssembledEngine:
         self._timers = TransactionSettings()
         self.engine = Engine(self._settings, self._timers, hash_key=siphash_key, worker=worker, workers=workers,
                              handover=handover, resolver=resolver, capture=capture, now=now)
+        self.features = EdgeFeatures(self.engine.table, hashlib.sha256(siphash_key).digest())
+        self.features.subscribers = self._subscriber
+        self._subscribers = Subscribers(self.features, self.engine.receive_raw)
         self._config = config
         self._rank = worker + 1
         self._script: Script | None = None
@@ -87,7 +94,8 @@ class AssembledEngine:
                             rr_from_store_param=uac.rr_from_store_param, rr_to_store_param=uac.rr_to_store_param,
                             restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
                             restore_seal=uac.restore_seal, restore_dlg=uac.restore_dlg, dialogs=engine.dialogs)
-        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs)
+        configure(self.features, config)
+        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, self.features, self._subscribers)
         self._apply_script(config, replacer)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
@@ -118,6 +126,9 @@ class AssembledEngine:
         if self._script is None:
             engine.set_policy(routes)
         engine.set_route_listener(replacer)
+        # A script asks the guard itself, with KSR.pike.
+        engine.guard(self.features.flood_guard if self._script is None else None,
+                     self.features.sources.group(config.pike.allow_group) if config.pike.allow_group else None)
         self._config = config
 
     def _apply_script(self, config: Config, replacer: Replacer) -> None:
@@ -130,12 +141,20 @@ class AssembledEngine:
             if self._config is not config:
                 raise ValueError("script.file was added: this needs a restart.")
             script = Script(self.engine, replacer, config.script.file, self._rank)
+            script.features = self.features
+            script.hash_tables = self.features.hash_tables
             script_file.start(script)
             self.engine.set_script(script)
             self._script = script
             return
         script_file.start(self._script, config.script.file)
         self._script.set_replacer(replacer)
+
+    async def _subscriber(self, table: str, username: str, domain: str | None) -> dict[str, str] | None:
+        """A row of the subscriber table, which the control part reads. LookupError, a sentence, where there is none."""
+        if self.control is None or not self._config.auth_db.db_url:
+            raise LookupError("no database of callers is configured: set auth_db.db_url")
+        return await self.control.call("subscriber", table, username, domain)
 
     def reload_script(self) -> None:
         """Execute the script's file anew; calls under way go on. ValueError, a sentence: the old one goes on."""
@@ -149,6 +168,7 @@ class AssembledEngine:
             self._watchdog.stop()
         if self._script is not None:
             self._script.close()
+        self._subscribers.close()
         self.engine.close()
 
     @property

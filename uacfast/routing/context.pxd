@@ -84,7 +84,6 @@ cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modu
     cdef readonly dict shared                # $shv
     cdef public object hash_tables           # htable; None until it is configured
     cdef public object features              # proxy.features.EdgeFeatures: registrar, flood guard, digest, source groups
-    cdef public object features              # proxy.features.EdgeFeatures: registrar, flood guard, digest, source groups
     cdef public object uac_request           # $uac_req(...): a RequestDescription
     cdef public object requests              # uac_req_send(): a RequestSender
     cdef public object statistics            # function without arguments: name -> count; None: there are none

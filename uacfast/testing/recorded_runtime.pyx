@@ -21,16 +21,16 @@ cdef class RecordedRuntime(ScriptRuntime):
     cdef TransactionTable table
     cdef public int result           # what send_reply() returns
 
-    def __init__(self, features=None, sockets=(("127.0.0.1", 5060),)):
+    def __init__(self, sockets=(("127.0.0.1", 5060),)):
         ScriptRuntime.__init__(self)
-        self.features = EdgeFeatures(b"secret") if features is None else features
-        self.hash_tables = (<EdgeFeatures>self.features).hash_tables
         self.replies = []
         self.result = 1
         self.transport = UdpTransport(capture=True)
         self.table = TransactionTable(bytes(16), 0)
+        self.features = EdgeFeatures(self.table, b"secret")
         for host, port in sockets:
             self.transport.add_socket(-1, host, port, "")
+        self.hash_tables = (<EdgeFeatures>self.features).hash_tables
         self.forget()
 
     def take(self, bytes octets not None, source=("127.0.0.1", 5070), int socket=0):
