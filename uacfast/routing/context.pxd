@@ -35,7 +35,7 @@ cdef class TransactionState:     # what a script keeps about one transaction; Tr
     cdef dict branch_failures                # branch number -> callback, armed when the branch was made
 
 
-cdef class ScriptRuntime(ScriptHost)
+cdef class ScriptRuntime
 
 
 cdef class MessageContext:
@@ -84,11 +84,11 @@ cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modu
     cdef readonly dict shared                # $shv
     cdef public object hash_tables           # htable; None until it is configured
     cdef public object features              # proxy.features.EdgeFeatures: registrar, flood guard, digest, source groups
-    cdef public object uac_request           # $uac_req(...): a RequestDescription
-    cdef public object requests              # uac_req_send(): a RequestSender
     cdef public object statistics            # function without arguments: name -> count; None: there are none
     cdef readonly dict definitions           # $def(...): name -> text or int
     cdef public dict rpc_reply               # $jsonrpl(...): code, text and body of the last call
+    cdef public object uac_request           # $uac_req(...): a RequestDescription
+    cdef public object requests              # uac_req_send(): a RequestSender
     cdef readonly Engine engine
     cdef readonly Replacer replacer          # From and To
     cdef public object registrations         # uac_reg_*; None: nothing is registered
