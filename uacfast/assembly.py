@@ -1,15 +1,19 @@
 """One worker's engine put together from a configuration: proxy, From/To replacement, routes."""
+import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from uacfast import log
 from uacfast.config import Config
+from uacfast.edge import configure
 from uacfast.fault import Fault
 from uacfast.proxy.dialog_commands import dialog_commands
 from uacfast.proxy.engine import Engine
+from uacfast.proxy.features import EdgeFeatures
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing import script_file
+from uacfast.routing.admission import Subscribers
 from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
 from uacfast.routing.watchdog import Watchdog
@@ -40,6 +44,9 @@ class AssembledEngine:
         self._timers = TransactionSettings()
         self.engine = Engine(self._settings, self._timers, hash_key=siphash_key, worker=worker, workers=workers,
                              handover=handover, resolver=resolver, capture=capture, now=now)
+        self.features = EdgeFeatures(self.engine.table, hashlib.sha256(siphash_key).digest())
+        self.features.subscribers = self._subscriber
+        self._subscribers = Subscribers(self.features, self.engine.receive_raw)
         self._config = config
         self._rank = worker + 1
         self._script: Script | None = None
@@ -97,10 +104,12 @@ class AssembledEngine:
                             rr_from_store_param=uac.rr_from_store_param, rr_to_store_param=uac.rr_to_store_param,
                             restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
                             restore_seal=uac.restore_seal, restore_dlg=uac.restore_dlg, dialogs=engine.dialogs)
+        configure(self.features, config)
         self._apply_script(config, replacer)
         # A key of the configuration lets calls that were set up before a restart be authenticated after it.
         credentials = Credentials(uac.credential, uac.restore_seal[0].encode() if uac.restore_seal else self._key)
-        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, self.authenticator, credentials)
+        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, self.features, self._subscribers,
+                           self.authenticator, credentials)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
         header = config.server.server_header
@@ -132,6 +141,9 @@ class AssembledEngine:
         if self._script is None:
             engine.set_policy(routes)
         engine.set_route_listener(replacer)
+        # A script asks the guard itself, with KSR.pike.
+        engine.guard(self.features.flood_guard if self._script is None else None,
+                     self.features.sources.group(config.pike.allow_group) if config.pike.allow_group else None)
         self._config = config
 
     def _apply_script(self, config: Config, replacer: Replacer) -> None:
@@ -147,6 +159,8 @@ class AssembledEngine:
             script.requests = self.requests
             script.uac_request = RequestDescription()
             script.statistics = self.statistics
+            script.features = self.features
+            script.hash_tables = self.features.hash_tables
             script_file.start(script)
             self.commands["app_python.reload"] = self._reload_script
             self.commands["app_python.api_list"] = self._list_script_functions
@@ -190,12 +204,19 @@ class AssembledEngine:
                 for module, functions in self._script.ksr.MODULES.items()
                 for name in dir(functions) if not name.startswith("_")]
 
+    async def _subscriber(self, table: str, username: str, domain: str | None) -> dict[str, str] | None:
+        """A row of the subscriber table, which the control part reads. LookupError, a sentence, where there is none."""
+        if self.control is None or not self._config.auth_db.db_url:
+            raise LookupError("no database of callers is configured: set auth_db.db_url")
+        return await self.control.call("subscriber", table, username, domain)
+
     def close(self) -> None:
         """Stop what was begun and is still waiting."""
         if self._watchdog is not None:
             self._watchdog.stop()
         if self._script is not None:
             self._script.close()
+        self._subscribers.close()
         self.engine.close()
 
     @property

@@ -8,7 +8,7 @@ NAMES = (
     "credentials_foretold", "dropped_keepalive", "dropped_not_sip", "dropped_no_via", "dropped_bad_request",
     "dropped_bad_ack", "dropped_bad_response", "dropped_stray_response",
     "dropped_foreign_response", "dropped_stray_ack", "dropped_unusable_source", "dropped_no_memory",
-    "dropped_truncated",
+    "dropped_truncated", "dropped_flooded",
 )
 
 # In the order of sip_method_id (csrc/sip_scan.h).
