@@ -8,6 +8,7 @@ from uacfast import log
 from uacfast.config import Config
 from uacfast.edge import configure
 from uacfast.fault import Fault
+from uacfast.location_share import LocationShare
 from uacfast.proxy.dialog_commands import dialog_commands
 from uacfast.proxy.engine import Engine
 from uacfast.proxy.features import EdgeFeatures
@@ -64,6 +65,9 @@ class AssembledEngine:
         self.histograms: dict[str, Callable[[], dict[str, Any]]] = {}
         self.commands["histograms"] = lambda: {name: read() for name, read in self.histograms.items()}
         self.commands["commands"] = lambda: list(self.commands)
+        if workers > 1:
+            share = LocationShare(self.features.registrar.location, lambda: self.engine.now, self._tell_location)
+            self.commands |= share.commands()
         self.apply(config)
         self._watchdog = Watchdog(self._script, config.script) if self._script is not None else None
         for name in ("on_readable", "on_handover", "tick", "drain", "receive", "advance", "take_sent",
@@ -209,6 +213,10 @@ class AssembledEngine:
         if self.control is None or not self._config.auth_db.db_url:
             raise LookupError("no database of callers is configured: set auth_db.db_url")
         return await self.control.call("subscriber", table, username, domain)
+
+    def _tell_location(self, aor: bytes, rows: list[Any]) -> None:
+        if self.control is not None:
+            self.control.post("location.changed", aor, rows)
 
     def close(self) -> None:
         """Stop what was begun and is still waiting."""

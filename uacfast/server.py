@@ -18,8 +18,10 @@ from uacfast import config as configuration
 from uacfast.calls import ANSWER_SECONDS
 from uacfast.config import Config, ConfigError
 from uacfast.config.schema import keys_of
+from uacfast.control.callers import Callers
 from uacfast.control.dispatcher import Dispatcher
 from uacfast.control.listeners import Listeners
+from uacfast.control.locations import Locations
 from uacfast.control.part import Part
 from uacfast.listening import Listening, expand_listen
 from uacfast.load import machine_memory, process_statistics
@@ -57,6 +59,9 @@ class Server:
         self.dispatcher = Dispatcher()
         self.listeners = Listeners(self, __version__)
         self.parts: list[Part] = [self.listeners]
+        self.parts.append(Callers(self))
+        if config.server.workers > 1:
+            self.parts.append(Locations(self))
         workers = config.server.workers
         self._listening = Listening(self._config)
         self._handover = Handover.create(workers) if workers > 1 else None
