@@ -36,7 +36,9 @@ def ask(folder, method):
     reply = datagram(f"{folder}/rpc.sock", json.dumps({"jsonrpc": "2.0", "method": method, "id": 1}).encode(), folder)
     for path in folder.glob("client-*"):
         path.unlink()
-    return json.loads(reply)["result"]
+    answer = json.loads(reply)
+    assert "result" in answer, answer
+    return answer["result"]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
