@@ -70,6 +70,9 @@ class AssembledEngine:
             self.commands |= share.commands()
         self.apply(config)
         self._watchdog = Watchdog(self._script, config.script) if self._script is not None else None
+        self._script_version = 0
+        if self._script is not None:
+            self.commands["app_python.reload"] = self._reload_by_command
         for name in ("on_readable", "on_handover", "tick", "drain", "receive", "advance", "take_sent",
                      "fileno"):
             setattr(self, name, getattr(self.engine, name))
