@@ -152,7 +152,8 @@ cdef class OtherMessageVariable(PseudoVariable):
         elif self.which == OTHER_REQUEST:
             if not context.message.index.is_request:
                 message = rescan.read(context.transaction)
-        elif context.message.index.is_request and context.message.index.method == SIP_METHOD_CANCEL and context.table is not None:
+        elif (context.message.index.is_request and context.message.index.method == SIP_METHOD_CANCEL
+              and context.table is not None):
             message = rescan.read(context.table.find(context.table.key_hash_of(context.message, True)))
         if message is None:
             return None
