@@ -8,10 +8,15 @@ from uacfast.leaves.sip_scan cimport (
 from uacfast.leaves.text_writer cimport text_writer, text_writer_start
 from uacfast.leaves.udp_batch cimport AF_INET
 from uacfast.proxy.hooks cimport VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
+from uacfast.sip.digest cimport Secret
+from uacfast.proxy.features cimport EdgeFeatures
+from uacfast.proxy.location cimport Binding
+from uacfast.routing.admission cimport ADMITTED, Subscribers, aim_at
 from uacfast.routing.template cimport (
     FROM_HOST, FROM_USER, REQUEST_URI_HOST, REQUEST_URI_USER, TO_HOST, TO_USER, USER_AGENT, read_variable,
 )
 from uacfast.sip.message cimport no_text, text_of
+from uacfast.uac.authenticator cimport Credentials
 from uacfast.uac.replace cimport REPLACE_FROM, REPLACE_TO
 
 CONDITIONS = {
@@ -22,8 +27,9 @@ CONDITIONS = {
 
 cdef class CompiledRoute:
 
-    def __init__(self, route):
-        """`route`: the Struct of one [[route]]. ValueError, a sentence, when an expression or variable is not possible."""
+    def __init__(self, route, EdgeFeatures features=None, Subscribers subscribers=None):
+        """`route`: the Struct of one [[route]]; without `features` it is not asked who the caller is, nor where a user is.
+        ValueError, a sentence, when an expression or variable is not possible."""
         cdef bytes method
         self.name = route.name
         self.methods = tuple(name.encode() for name in route.method)
@@ -56,6 +62,11 @@ cdef class CompiledRoute:
             self.reply_reason = route.reply.reason.encode()
         self.fr_timer = route.fr_timer
         self.fr_inv_timer = route.fr_inv_timer
+        if features is not None:
+            if route.source_group:
+                self.source_group = features.sources.group(route.source_group)
+            if route.authenticate is not None or route.registrar or route.lookup == "location":
+                self.admission = Admission(route, features, subscribers)
 
     cdef bint takes(self, SipMessage request, UdpTransport transport) noexcept:
         cdef int i
@@ -72,6 +83,8 @@ cdef class CompiledRoute:
                 address = <const unsigned char *>&request.source.v6.sin6_addr
             if not self.source.contains(address, request.source.any.sa_family):
                 return False
+        if self.source_group is not None and not self.source_group.contains(&request.source):
+            return False
         for i in range(self.condition_count):
             text_writer_start(&numbers, digits, sizeof(digits))
             if not read_variable(self.variables[i], no_text(), request, transport, &numbers, &value):
@@ -98,38 +111,78 @@ cdef tuple templates_of(replacement):
             Template(replacement.uri) if replacement.uri else None)
 
 
+cdef class LocatedRoute:
+    pass
+
+
+cdef inline CompiledRoute route_of(object context):
+    return (<LocatedRoute>context).route if isinstance(context, LocatedRoute) else <CompiledRoute>context
+
+
 cdef class RouteList(RequestPolicy):
 
-    def __init__(self, routes, UdpTransport transport, Replacer replacer, DialogTracker dialogs):
-        self.routes = [CompiledRoute(route) for route in routes]
+    def __init__(self, routes, UdpTransport transport, Replacer replacer, DialogTracker dialogs,
+                 EdgeFeatures features=None, Subscribers subscribers=None, Authenticator authenticator=None,
+                 Credentials credentials=None):
+        """`credentials`: gets those of the routes; the authenticator will use it once the configuration is in force."""
+        cdef CompiledRoute compiled
+        self.routes = []
+        for index, route in enumerate(routes):
+            compiled = CompiledRoute(route, features, subscribers)
+            if credentials is not None and route.credential is not None:
+                compiled.route_id, compiled.secrets = credentials.add_route(route.name, index, route.credential)
+            self.routes.append(compiled)
         self.transport = transport
         self.replacer = replacer
         self.dialogs = dialogs
+        self.authenticator = authenticator
 
     cdef object decide(self, SipMessage request, Decision *decision):
         cdef CompiledRoute route
         for route in self.routes:
             if route.takes(request, self.transport):
+                if route.admission is not None and route.admission.admit(request, self.transport, decision) != ADMITTED:
+                    return None
                 if route.reply_code:
                     decision.verdict = VERDICT_REPLY
                     decision.status = route.reply_code
                     if route.reply_reason:
                         decision.reason = text_of(<const char *>route.reply_reason, <uint32_t>len(route.reply_reason))
                     return None
+                if route.admission is not None and route.admission.located:
+                    return self.locate(route, request, decision)
                 decision.verdict = VERDICT_RELAY
                 decision.parallel = route.fork
                 return route
         decision.verdict = VERDICT_NONE
         return None
 
+    cdef object locate(self, CompiledRoute route, SipMessage request, Decision *decision):
+        """Where the user of the Request-URI is registered: all at once when they are equally preferred, else in turn."""
+        cdef LocatedRoute located
+        cdef list found = route.admission.find_bindings(request)
+        if not found:
+            decision.verdict = VERDICT_REPLY
+            decision.status = 404
+            return None
+        located = LocatedRoute()
+        located.route = route
+        located.bindings = found
+        located.parallel = len(found) > 1 and (<Binding>found[0]).q == (<Binding>found[len(found) - 1]).q
+        decision.verdict = VERDICT_RELAY
+        decision.parallel = located.parallel
+        return located
+
     cdef bint prepare(self, object context, SipMessage request):
-        cdef CompiledRoute route = context
+        cdef CompiledRoute route = route_of(context)
         cdef sip_text text
         request.fr_timer = route.fr_timer
         request.fr_inv_timer = route.fr_inv_timer
         # Only what may begin a dialog is record-routed (RFC 3261 §16.6 step 4, RFC 6665, RFC 3515).
         request.record_route = (route.record_route or route.dialog) and request.index.method in (
             SIP_METHOD_INVITE, SIP_METHOD_SUBSCRIBE, SIP_METHOD_REFER, SIP_METHOD_NOTIFY)
+        if request.record_route and self.authenticator is not None:
+            self.authenticator.mark_dialog(request, route.route_id)
         if route.new_uri is not None:
             text = route.new_uri.evaluate(request, self.transport)
             if text.length == 0 or not request.replace_request_uri(text):
@@ -157,8 +210,11 @@ cdef class RouteList(RequestPolicy):
                                      new_display, new_uri)
 
     cdef bint target(self, object context, int step, SipMessage request):
-        cdef CompiledRoute route = context
+        cdef CompiledRoute route = route_of(context)
         cdef sip_text uri
+        if isinstance(context, LocatedRoute):
+            return (step < len((<LocatedRoute>context).bindings)
+                    and aim_at(request, (<LocatedRoute>context).bindings[step]))
         if not route.targets:
             return step == 0
         if step >= len(route.targets):
@@ -170,4 +226,13 @@ cdef class RouteList(RequestPolicy):
         return True
 
     cdef bint goes_on_after(self, object context, int status):
+        if isinstance(context, LocatedRoute):
+            return not (<LocatedRoute>context).parallel
         return not (<CompiledRoute>context).fork
+
+    cdef int secrets(self, object context, const Secret **found) noexcept:
+        cdef CompiledRoute route = route_of(context)
+        if route.secrets is None:
+            return 0
+        found[0] = route.secrets.at
+        return route.secrets.count

@@ -66,8 +66,9 @@ cdef class ScriptMessage:
             branch = self.context.table.add_branch(self.context.transaction)
             self.context.table.fill(&branch.sent, PyBytes_AS_STRING(sent), <unsigned int>len(sent))
             branch.final = final
-        if self.context.kind != ROUTE_FAILURE:
+        if self.context.kind != ROUTE_FAILURE and branch != NULL:
             self.context.branch = branch
+            self.context.branch_index = self.context.flags_index = branch.number
 
     def set_reply(self, bytes octets not None):
         """The reply that a failure callback is about."""

@@ -13,7 +13,9 @@ from uacfast.leaves.text_writer cimport (
 )
 from uacfast.sip.build cimport is_last_via, remove_top_via, write_message
 from uacfast.sip.message cimport literal, no_text, text_of
-from uacfast.tm.table cimport CANCELLED, CANCEL_NONE, FINAL_SENT, LOCAL, LOCALLY_MADE
+from uacfast.tm.table cimport (
+    CANCELLED, CANCEL_NONE, CHALLENGE_ANSWERED, CSEQ_SHIFTED, FINAL_SENT, LOCAL, LOCALLY_MADE, REPLY_DROPPED,
+)
 from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
@@ -23,6 +25,17 @@ cdef enum:
 cdef class TransactionUser:
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept:
         """All branches failed, `failed` being the best: True when the core has begun another attempt."""
+        return False
+
+    cdef bint always_asked(self, Transaction *transaction) noexcept:
+        """Whether try_next() is to be called even after a 6xx or a CANCEL."""
+        return False
+
+    cdef void branch_failed(self, Branch *branch, SipMessage response) noexcept:
+        """One branch of a transaction with a context has failed; `response` is None when its final is ours."""
+
+    cdef bint answer_challenge(self, Transaction *transaction, Branch *challenged, SipMessage response) noexcept:
+        """A branch got a 401 or 407: True when the core has begun another one in its place, with credentials."""
         return False
 
     cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept:
@@ -79,6 +92,9 @@ cdef class ResponseContext(BranchUser):
         cdef text_writer reason
         if transaction.flags & FINAL_SENT:
             return
+        if (branch.final in (401, 407) and response is not None and not transaction.flags & LOCAL
+                and self.core.answer_challenge(transaction, branch, response)):
+            return
         if response is not None and not transaction.flags & LOCAL and is_last_via(response):
             # It cannot travel on, but the caller is told the same in our own words.
             branch.flags |= LOCALLY_MADE
@@ -92,6 +108,8 @@ cdef class ResponseContext(BranchUser):
             text_put_uint(&reason, branch.final)
             text_put_string(&reason, b"\r\n")
             self.cancel_pending(transaction, text_of(line, text_writer_length(&reason)))
+        if transaction.context != NULL and not transaction.flags & LOCAL:
+            self.core.branch_failed(branch, response)
         self.finish_if_all_failed(transaction, branch, response)
 
     cdef void finish_if_all_failed(self, Transaction *transaction, Branch *last, SipMessage response) noexcept:
@@ -105,7 +123,8 @@ cdef class ResponseContext(BranchUser):
                 return
             branch = branch.next
         chosen = self.best(transaction)
-        if (chosen.final < 600 or self.settings.disable_6xx_block) and not transaction.flags & CANCELLED:
+        if ((chosen.final < 600 or self.settings.disable_6xx_block) and not transaction.flags & CANCELLED
+                or not transaction.flags & LOCAL and self.core.always_asked(transaction)):
             if chosen != last:
                 if chosen.response.at != NULL and self.stored.scan(chosen.response.at, chosen.response.length,
                                                                    &self.no_limits, True) == SIP_SCAN_OK:
@@ -117,6 +136,10 @@ cdef class ResponseContext(BranchUser):
         if transaction.flags & LOCAL:
             self.local.local_final(transaction, chosen.final, response)
             return
+        self.answer_upstream(transaction, chosen, last, response)
+
+    cdef void answer_upstream(self, Transaction *transaction, Branch *chosen, Branch *last, SipMessage response) noexcept:
+        """Send the chosen branch's final response on; `response` is `last`'s."""
         if chosen.flags & LOCALLY_MADE:
             self.reply_locally(transaction, chosen.final)
             return
@@ -139,7 +162,7 @@ cdef class ResponseContext(BranchUser):
         cdef Branch *branch = transaction.branches
         cdef Branch *best = NULL
         while branch != NULL:
-            if branch.final >= 300 and (best == NULL or self.rank(branch) < self.rank(best)):
+            if branch.final >= 300 and not branch.flags & CHALLENGE_ANSWERED and (best == NULL or self.rank(branch) < self.rank(best)):
                 best = branch
             branch = branch.next
         return best
@@ -151,7 +174,8 @@ cdef class ResponseContext(BranchUser):
         cdef int id, added = 0
         cdef sip_text line
         while branch != NULL:
-            if (branch != chosen and branch.final in (401, 407) and branch.response.at != NULL
+            if (branch != chosen and branch.final in (401, 407) and not branch.flags & CHALLENGE_ANSWERED
+                    and branch.response.at != NULL
                     and self.other.scan(branch.response.at, branch.response.length, &self.no_limits, True) == SIP_SCAN_OK):
                 for id in (SIP_HEADER_WWW_AUTHENTICATE, SIP_HEADER_PROXY_AUTHENTICATE):
                     header = sip_first_header(&self.other.index, id)
@@ -175,6 +199,8 @@ cdef class ResponseContext(BranchUser):
         cdef const sip_header *header
         if not remove_top_via(response):
             return False
+        if transaction.flags & CSEQ_SHIFTED and response.parse_cseq() and response.cseq.number != transaction.cseq:
+            response.replace_cseq(transaction.cseq)
         if transaction.dialog:
             self.core.dialog_response(transaction, response)
         if transaction.upstream_from.at != NULL:
@@ -204,7 +230,11 @@ cdef class ResponseContext(BranchUser):
 
     cdef void forget(self, Transaction *transaction) noexcept:
         """The final response is out: the request is not needed for another branch or reply."""
+        cdef Branch *branch = transaction.branches
         self.table.release(&transaction.request)
+        while branch != NULL:
+            self.table.release(&branch.credentials)
+            branch = branch.next
 
     cdef void reply_locally(self, Transaction *transaction, int status) noexcept:
         """Answer with a final of our own: a timeout (408), a next hop that cannot be reached (500), a CANCEL (487)."""
@@ -263,4 +293,6 @@ cdef class ResponseContext(BranchUser):
             inside = 100 + status % 100
         if branch.flags & LOCALLY_MADE and self.settings.faked_reply_prio:
             inside += 300
+        if branch.flags & REPLY_DROPPED:
+            order += 10
         return order * 1000 + inside
