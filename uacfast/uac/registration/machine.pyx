@@ -20,7 +20,7 @@ from uacfast.leaves.siphash cimport siphash
 from uacfast.leaves.text_writer cimport text_put, text_put_text, text_writer_length, text_writer_start
 from uacfast.leaves.timer_wheel cimport timer_entry, timer_wheel_advance, timer_wheel_pop
 from uacfast.sip.message cimport text_of
-from uacfast.uac.registration.credentials cimport is_stale, repeats_nonce, write_answer, write_in_advance
+from uacfast.uac.registration.credentials cimport write_answer, write_in_advance
 from uacfast.uac.registration.outcome cimport (
     OUTCOME_ACCEPTED, OUTCOME_CHALLENGED, OUTCOME_REFUSED, OUTCOME_TOO_BRIEF, OUTCOME_UNBOUND, read_outcome,
 )
@@ -35,6 +35,7 @@ cdef enum:
     CSEQ_LAST = 2147483637       # above it a new Call-ID begins (uac-semantics §4.7)
     SECOND = 1000                # ms
     EXPIRES_MOST = 0x7fffffff
+    ANSWERS_MOST = 4             # challenges answered in one attempt: two realms, each of them twice
     RETRY_MOST = 86400           # seconds that a Retry-After may ask for
     RAISES_AT_ONCE = 3           # 423s in a row that are followed at once
     TURN_BUDGET = 128            # attempts that one turn of the loop begins
@@ -198,6 +199,7 @@ cdef class Registrations(LocalUser):
         if record.expires == 0:
             record.marks |= UNREGISTERING
         record.answers = 0
+        record.retried = 0
         table.set_flags(record, (record.flags | ONGOING | INIT) & ~AUTHSENT)
         record.flight = record.registrar
         record.flight.references += 1
@@ -222,9 +224,9 @@ cdef class Registrations(LocalUser):
         if not write_register(record, record.expires, self.settings, &out):
             return False
         if challenge is not None:
-            if not write_answer(table, record, challenge, challenge.index.status, self.settings.preemptive, &out):
+            if not write_answer(table, record, challenge, &out):
                 return False
-        elif self.settings.preemptive and record.challenge.length and write_in_advance(record, &out):
+        elif self.settings.preemptive and write_in_advance(table, record, &out):
             record.marks |= CREDENTIALS_SENT
         text_put(&out, b"\r\n", 2)
         if out.overflow:
@@ -304,15 +306,10 @@ cdef class Registrations(LocalUser):
             self.refuse(record, &outcome, status)
 
     cdef bint answer(self, Record *record, SipMessage response, int status) noexcept:
-        """Send again with credentials: once, and once more when the registrar says that the nonce was stale."""
+        """Send again with credentials, once more also when the nonce was stale or is a new one (uac.auth)."""
         cdef registration_step step = registration_states_step(record.state, REGISTRATION_CHALLENGED)
-        if not step.actions & REGISTRATION_ANSWER or record.cseq >= CSEQ_LAST:
+        if not step.actions & REGISTRATION_ANSWER or record.cseq >= CSEQ_LAST or record.answers >= ANSWERS_MOST:
             return False
-        if record.answers and (record.answers > 1 or not is_stale(response, status)):
-            return False
-        if (record.answers == 0 and record.marks & CREDENTIALS_SENT and not is_stale(response, status)
-                and repeats_nonce(record, response, status)):
-            return False         # the nonce is as good as it was: it is the secret that the registrar refuses
         record.cseq += 1
         if not self.transmit(record, response):
             record.cseq -= 1
@@ -351,6 +348,8 @@ cdef class Registrations(LocalUser):
         registrar.in_flight -= 1
         table.in_flight -= 1
         record.due = 0
+        if not self.settings.preemptive or event != REGISTRATION_ACCEPTED:
+            table.set_block(&record.credentials, NULL, 0)
         table.set_flags(record, record.flags & ~(ONGOING | AUTHSENT))
         if step.actions & REGISTRATION_GO_OFFLINE:
             table.set_flags(record, record.flags & ~ONLINE)
@@ -516,7 +515,7 @@ cdef class Registrations(LocalUser):
             return
         if record.marks & QUEUED:
             self.table.dequeue(record)
-        self.table.set_block(&record.challenge, NULL, 0)
+        self.table.set_block(&record.credentials, NULL, 0)
         self.table.set_block(&record.service_route, NULL, 0)
         self.table.set_flags(record, record.row_flags)
         self.table.set_state(record, REGISTRATION_UNREGISTERED)

@@ -11,7 +11,7 @@ from uacfast.leaves.siphash cimport siphash, siphash_key
 from uacfast.sip.message cimport bytes_of, text_of
 from uacfast.uac.registration.machine cimport RegistrationCounters, Registrations
 from uacfast.uac.registration.record cimport (
-    AUTH_HA1, AUTH_PASSWORD, AUTH_PROXY, AUTH_USERNAME, BREAKER_CLOSED, BREAKER_HALF_OPEN, BREAKER_OPEN, CONTACT_ADDR,
+    AUTH_HA1, AUTH_PASSWORD, AUTH_PROXY, AUTH_USERNAME, Block, CONTACT_ADDR,
     CONTACT_USER, DIRTY, DISABLED, FOREIGN, HISTORY, INIT, L_DOMAIN, L_USERNAME, L_UUID,
     LATENCY_BUCKETS, LATENESS_BUCKETS, ONGOING, ONLINE, QUEUED, R_DOMAIN,
     R_USERNAME, REALM, SEEN, SOCKET, TEXTS, WANT_NOTHING, WANT_REGISTER, WANT_UNREGISTER, Record, RecordTable, Registrar,
@@ -23,6 +23,7 @@ from uacfast.leaves.text_writer cimport text_put_hex, text_writer, text_writer_l
 from uacfast.uac.registration.names import EVENTS, STATES
 
 cdef enum:
+    STATE_TEXT_MOST = 1024       # octets, of credentials and Service-Route in the state table
     CSEQ_STEP = 10               # a CSeq that was kept may be behind what was sent before the end: go on above that
 
 ATTRIBUTES = {"l_uuid": L_UUID, "l_username": L_USERNAME, "r_username": R_USERNAME, "auth_username": AUTH_USERNAME}
@@ -42,6 +43,11 @@ cdef sip_text argument(str text) except *:
     cdef Py_ssize_t length
     cdef const char *at = PyUnicode_AsUTF8AndSize(text, &length)
     return text_of(at, <uint32_t>length)
+
+
+cdef str kept_text(const Block *block):
+    """What the state table has room for; longer texts are not kept."""
+    return block.at[:block.length].decode("utf-8", "replace") if 0 < block.length <= STATE_TEXT_MOST else ""
 
 
 cdef str fingerprint(const Record *record):
@@ -219,8 +225,7 @@ cdef class Management:
                 record.flags, self.table.epoch_seconds(record.binding_until if record.flags & ONLINE else 0),
                 self.table.epoch_seconds(record.due), record.failures, record.last_status,
                 record.expires if record.expires > record.row_expires else 0,
-                record.challenge.at[:record.challenge.length].decode("utf-8", "replace"), record.nonce_count,
-                record.service_route.at[:record.service_route.length].decode("utf-8", "replace"),
+                kept_text(&record.credentials), 0, kept_text(&record.service_route),
                 text_str(text_field(record, AUTH_PROXY)), self.table.epoch_seconds(self.table.now)]
 
     cdef int restore(self, Record *record, list state) except -1:
@@ -239,9 +244,7 @@ cdef class Management:
             record.cseq = min(<uint32_t>state[4] + CSEQ_STEP, <uint32_t>0x7fffffff)
         if state[11]:
             block = state[11].encode()
-            self.table.set_block(&record.challenge, block, <uint32_t>len(block))
-            record.nonce_count = state[12] + CSEQ_STEP
-            record.challenge_kind = 401
+            self.table.set_block(&record.credentials, block, <uint32_t>len(block))
         if state[13]:
             block = state[13].encode()
             self.table.set_block(&record.service_route, block, <uint32_t>len(block))

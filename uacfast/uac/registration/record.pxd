@@ -81,7 +81,7 @@ cdef struct Record:
     Record *queue_previous
     Record *same_user_next       # older records with this l_username
     Record *same_user_previous
-    Block challenge              # header value that was answered last, for credentials in advance
+    Block credentials            # lines that were sent last
     Block service_route          # header values of the last 200
     uint64_t call_number         # Call-ID; 0: none yet
     uint64_t tag_number          # From tag
@@ -95,11 +95,10 @@ cdef struct Record:
     uint32_t row_expires, expires, granted     # seconds: the row's, what is asked for, what was granted
     uint32_t reg_init            # epoch seconds
     int32_t row_delay, delay     # seconds: the row's, what counts
-    uint32_t nonce_count         # nc of the last credentials for `challenge`
-    uint32_t challenge_kind      # 401 or 407
     uint16_t texts_length
     uint16_t failures            # in a row
     uint16_t last_status
+    uint16_t retried             # realms that were answered twice in this attempt (uac.auth)
     int16_t socket
     uint8_t flags, marks, state, wanted
     uint8_t row_flags

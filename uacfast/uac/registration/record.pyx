@@ -254,7 +254,7 @@ cdef class RecordTable:
         self.unlink_user(record)
         hash_table_remove(&self.uuids, self.hash(text_field(record, L_UUID)), record)
         self.release_registrar(record.registrar)
-        self.set_block(&record.challenge, NULL, 0)
+        self.set_block(&record.credentials, NULL, 0)
         self.set_block(&record.service_route, NULL, 0)
         slab_free(self.memory, record.texts, record.texts_length)
         self.slots[record.index] = NULL

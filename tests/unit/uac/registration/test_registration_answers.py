@@ -95,6 +95,21 @@ def test_second_challenge_is_a_refusal(accounts):
     assert accounts.take() == [] and accounts.state() == "failed"
 
 
+def test_registrar_that_always_has_another_realm_is_not_answered_for_ever(accounts):
+    accounts.load(row())
+    sent = accounts.one()
+    for number in range(4):
+        sent = accounts.challenge(sent, CHALLENGE.replace("sip.example.org", f"realm{number}"))
+    accounts.answer(sent, 401, f"WWW-Authenticate: {CHALLENGE}")
+    assert accounts.take() == [] and accounts.state() == "failed"
+
+
+def test_proxy_and_registrar_may_both_ask(accounts):
+    accounts.load(row())
+    third = accounts.challenge(accounts.challenge(accounts.one(), status=407), CHALLENGE.replace("org", "net"))
+    assert header(third[1], "Proxy-Authorization") and header(third[1], "Authorization")
+
+
 def test_stale_nonce_is_answered_once_more(accounts):
     accounts.load(row())
     second = accounts.challenge(accounts.one())

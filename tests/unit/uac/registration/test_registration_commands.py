@@ -239,7 +239,7 @@ def test_state_survives_a_restart(accounts):
     second.advance(10)
     assert sorted(header(octets, "Contact") for _, octets, _, _ in second.take()) == [
         "<sip:changed@127.0.0.1:15060>", "<sip:failing@127.0.0.1:15060>"]
-    assert second.state() == "registered" and second.management.info("acc1")["diff_expires"] == 499
+    assert second.state() == "registered" and second.management.info("acc1")["diff_expires"] in (499, 500)
     assert second.management.explain("acc1")["next_attempt"] == due
     second.seconds_to_next()
     refresh = second.one()
