@@ -11,7 +11,9 @@ import pytest
 
 from kit.configuration import Configuration
 from kit.endpoint import Endpoint
+from kit.mariadb import MariaDb
 from kit.ports import free_port
+from kit.postgresql import PostgreSql
 from kit.programs import Kamailio, Proxy, Uacfast
 
 PROXIES = {"uacfast": Uacfast, "kamailio": Kamailio}
@@ -26,6 +28,22 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def session_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(scope="session")
+def mariadb(session_directory: Path) -> Iterator[MariaDb]:
+    """A running MariaDB; each test makes a database of its own: mariadb.url(mariadb.create_database())."""
+    server = MariaDb(session_directory).install()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSql]:
+    """A running PostgreSQL; each test makes a database of its own: postgresql.url(postgresql.create_database())."""
+    server = PostgreSql().install()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

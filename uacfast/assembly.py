@@ -38,6 +38,10 @@ class AssembledEngine:
         self.control: Any = None
         self.requests = RequestSender(self.engine)
         self.commands["uac.req_send"] = self._send_request
+        # For /metrics: {name: function that gives {"help", "bounds", "counts", "sum"}} (uacfast.control.metrics).
+        self.histograms: dict[str, Callable[[], dict[str, Any]]] = {}
+        self.commands["histograms"] = lambda: {name: read() for name, read in self.histograms.items()}
+        self.commands["commands"] = lambda: list(self.commands)
         self.apply(config)
         for name in ("on_readable", "on_handover", "tick", "drain", "close", "receive", "advance", "take_sent",
                      "fileno"):

@@ -1,10 +1,10 @@
-"""The command line: `uacfast run CONFIG`, `uacfast check CONFIG`, `uacfast init [PATH]`, `uacfast --version`."""
+"""The command line: `uacfast run CONFIG`, `check CONFIG`, `init [PATH]`, `db COMMAND …` and `--version`."""
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 
-from . import __version__, config, log
+from . import __version__, config, database, log
 from .starter import STARTER
 
 _DEFAULT_PATH = "uacfast.toml"
@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A wrong command line exits with 2, as argparse does.
     """
     command = _parser().parse_args(arguments)
-    return command.action(command.path)
+    return command.action(command)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -28,17 +28,18 @@ def _parser() -> argparse.ArgumentParser:
                               description="Starts the proxy and stays in the foreground. SIGTERM drains and stops it, "
                                           "SIGHUP reads CONFIG again.")
     run.add_argument("path", metavar="CONFIG", help="the configuration file")
-    run.set_defaults(action=_run)
+    run.set_defaults(action=lambda command: _run(command.path))
     check = commands.add_parser("check", help="check a configuration file",
                                 description="Checks CONFIG and prints every error with its line. Exit status 0: it can "
                                             "be used, 1: it cannot.")
     check.add_argument("path", metavar="CONFIG", help="the configuration file")
-    check.set_defaults(action=_check)
+    check.set_defaults(action=lambda command: _check(command.path))
     init = commands.add_parser("init", help="write a commented starter configuration",
                                description="Writes a commented configuration that works as it is. An existing file is "
                                            "left alone.")
     init.add_argument("path", metavar="PATH", nargs="?", default=_DEFAULT_PATH, help=f"default: {_DEFAULT_PATH}")
-    init.set_defaults(action=_init)
+    init.set_defaults(action=lambda command: _init(command.path))
+    database.add_commands(commands)
     return parser
 
 

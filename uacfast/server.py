@@ -13,13 +13,16 @@ from typing import Any
 import msgspec
 import uvloop
 
+from uacfast import __version__, log, messages, notify
 from uacfast import config as configuration
-from uacfast import log, messages, notify
 from uacfast.calls import ANSWER_SECONDS
 from uacfast.config import Config, ConfigError
+from uacfast.config.schema import keys_of
 from uacfast.control.dispatcher import Dispatcher
+from uacfast.control.listeners import Listeners
 from uacfast.control.part import Part
 from uacfast.listening import Listening, expand_listen
+from uacfast.load import machine_memory, process_statistics
 from uacfast.supervisor import Supervisor
 from uacfast.transport.handover import Handover
 from uacfast.worker import DEFAULT_ENGINE
@@ -52,7 +55,8 @@ class Server:
         self._preparing: set[asyncio.Task[None]] = set()
         self.services: dict[str, Callable[..., Any]] = {}
         self.dispatcher = Dispatcher()
-        self.parts: list[Part] = []
+        self.listeners = Listeners(self, __version__)
+        self.parts: list[Part] = [self.listeners]
         workers = config.server.workers
         self._listening = Listening(self._config)
         self._handover = Handover.create(workers) if workers > 1 else None
@@ -106,6 +110,33 @@ class Server:
         """The results of `engine.commands[name]` by worker, None for one that died or kept silent. Fault: the first
         that a worker raised."""
         return await self._supervisor.call_all(name, *arguments, timeout=timeout)
+
+    @property
+    def pids(self) -> list[int | None]:
+        """The process of each worker; None where one is being replaced."""
+        return self._supervisor.pids
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """The configuration by section and key, without lists of tables; secrets are masked."""
+        found = {}
+        for section, key in keys_of(Config).items():
+            if not key.many:
+                table = getattr(self._config, key.name)
+                found[section] = {name: _shown(inner, getattr(table, inner.name))
+                                  for name, inner in keys_of(type(table)).items()}
+        return found
+
+    def own_statistics(self) -> dict[str, int]:
+        """The load of the control part where it has a process of its own; else a worker's has it in."""
+        return process_statistics() if self.workers > 1 else {}
+
+    async def total_statistics(self) -> dict[str, int]:
+        """The counters of all workers, added up, and the memory of the machine."""
+        total: dict[str, int] = {}
+        for counters in [*await self.statistics(), self.own_statistics()]:
+            for name, count in (counters or {}).items():
+                total[name] = total.get(name, 0) + count
+        return total | machine_memory()
 
     async def statistics(self) -> list[dict[str, int] | None]:
         """Each worker's counters since it was started; None for one that does not answer."""
@@ -290,6 +321,17 @@ def run(config_path: str, config: Config, engine: str = DEFAULT_ENGINE) -> int:
             return runner.run(serve())
         except KeyboardInterrupt:       # Ctrl-C before the signal handlers were set
             return 0
+
+
+def _shown(key: Any, value: Any) -> Any:
+    """A value of the configuration as RPC shows it: text, integer, or a list as text."""
+    if key.secret:
+        return "***" if value else ""
+    if isinstance(value, tuple):
+        return ", ".join(str(one) for one in value)
+    if isinstance(value, int):
+        return int(value)
+    return value if isinstance(value, str) else str(value)
 
 
 def _print_failure(sentence: str) -> None:

@@ -18,6 +18,7 @@ import uvloop
 from uacfast import log, messages
 from uacfast.calls import ANSWER_SECONDS, Calls
 from uacfast.channel import SocketChannel
+from uacfast.load import LoopLag, process_statistics
 from uacfast.transport.handover import Handover
 from uacfast.transport.resolver import Resolver
 from uacfast.uac import sending
@@ -77,6 +78,7 @@ class Worker:
         self._ending: asyncio.Task[None] | None = None
         self._watched: list[int] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._lag = LoopLag()
         self._draining = False
         self._reported_active: int | None = None
         self._actions: dict[type, Callable[[Any], None]] = {
@@ -134,6 +136,7 @@ class Worker:
     def _tick(self, due: float) -> None:
         # The next one is set first: an engine that raises must not lose its timers.
         now = self._loop.time()
+        self._lag.note(now, due)
         following = due + TICK_SECONDS if now < due + TICK_SECONDS else now + TICK_SECONDS
         self._timers["tick"] = self._loop.call_at(following, self._tick, following)
         self._engine.tick()
@@ -169,7 +172,7 @@ class Worker:
             self._channel.send(messages.Drained(active=active))
 
     def _statistics(self, request: messages.StatisticsRequest) -> None:
-        counters = dict(self._engine.statistics())
+        counters = {**self._engine.statistics(), **self._lag.statistics(), **process_statistics()}
         if self._handover is not None:
             counters |= self._handover.statistics()
         self._channel.send(messages.Statistics(serial=request.serial, counters=counters))

@@ -65,6 +65,8 @@ def _die_with_parent() -> None:
 class Program:
     """One process group with its output in a file. Subclasses say how to start it and when it is ready."""
 
+    run_as: str | None = None       # another user, for what refuses to run as root
+
     def __init__(self, directory: Path, name: str) -> None:
         self.directory = directory / f"{name}-{token()}"
         self.directory.mkdir(parents=True)
@@ -94,6 +96,7 @@ class Program:
                 cwd=self.directory,
                 env=self.environment(),
                 start_new_session=True,
+                user=self.run_as,
                 preexec_fn=_die_with_parent,
             )
 

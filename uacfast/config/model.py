@@ -156,7 +156,7 @@ class Uac(Table, frozen=True, kw_only=True):
     auth_username_avp: v.PseudoVariable = ""
     auth_password_avp: v.PseudoVariable = ""
     auth_cseq: Literal["raise", "keep"] = "raise"      # our own: CSeq of a request sent again with credentials
-    reg_db_url: v.SecretText = ""                      # database of the registrations; "": none
+    reg_db_url: v.DatabaseUrl = ""                     # database of the registrations; "": none
     reg_db_table: v.NonEmptyText = "uacreg"
     reg_contact_addr: v.ContactAddr = ""               # host[:port][;parameters] of our Contact
     reg_timer_interval: v.Seconds = 90                 # seconds

@@ -147,8 +147,8 @@ def _control(reader: Reader, config: Config) -> None:
     control = config.control
     if control.allow_remote or reader.failed(("control", "allow_remote")):
         return
-    what = ("an address of this machine's loopback interface such as 127.0.0.1, or allow_remote = true: whoever reaches "
-            "it commands the proxy")
+    what = ("an address of this machine's loopback interface such as 127.0.0.1, or allow_remote = true: whoever "
+            "reaches it commands the proxy")
     if not reader.failed(("control", "http")) and control.http_address and not is_loopback(control.http_address[0]):
         reader.problem(("control", "http"), f"expected {what}", control.http)
     if reader.failed(("control", "binrpc")):

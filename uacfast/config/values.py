@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from uacfast.routing.regex import compile_regex
 from uacfast.routing.template import Template
+from uacfast.store import StoreError, parse_url
 
 SIP_PORT = 5060
 INT32_MAX = 2**31 - 1
@@ -187,6 +188,15 @@ def _dialog_param(text: str) -> str:
     return text if text == "did" else _store_param(text)
 
 
+def _database_url(text: str) -> str:
+    if text:
+        try:
+            parse_url(text)
+        except StoreError as error:
+            raise ValueError(f"a database URL ({error})") from None
+    return text
+
+
 def _restore_mode(text: str) -> str:
     mode = text.lower() or "auto"
     if mode not in ("none", "manual", "auto"):
@@ -242,6 +252,7 @@ DisplayText = Annotated[str, Meta(description="a string"), Check(_with_variables
 NonEmptyText = Annotated[str, Meta(description="a string that is not empty"), Check(_non_empty)]
 SecretText = Annotated[str, Meta(description="a string"), SECRET]
 SealKey = Annotated[str, Meta(description="a key, a string that is not empty"), SECRET, Check(_non_empty)]
+DatabaseUrl = Annotated[str, Meta(description="a database URL"), SECRET, Check(_database_url)]
 Path = Annotated[str, Meta(description="the path of a file")]
 
 Workers = _integer(1, 64, "a number of processes")

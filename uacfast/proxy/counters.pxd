@@ -33,5 +33,14 @@ cdef enum:
     COUNTER_COUNT
 
 
+cdef enum:
+    METHODS = 16                 # sip_method_id is less
+    STATUSES = 700               # a response's status is less
+
+
 cdef class Counters:
     cdef uint64_t at[COUNTER_COUNT]
+    cdef uint64_t methods[METHODS]                      # requests received, by sip_method_id
+    cdef uint64_t statuses[STATUSES]                    # responses received, by status
+    cdef uint64_t class_methods[7 * METHODS]            # those of transactions, by status / 100 * METHODS + sip_method_id
+    cdef uint64_t stateless_statuses[STATUSES]          # replies of our own outside of transactions, by status

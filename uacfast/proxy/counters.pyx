@@ -9,6 +9,12 @@ NAMES = (
     "dropped_truncated",
 )
 
+# In the order of sip_method_id (csrc/sip_scan.h).
+METHOD_NAMES = (
+    "OTHER", "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "SUBSCRIBE", "NOTIFY",
+    "REFER", "MESSAGE", "PUBLISH",
+)
+
 
 cdef class Counters:
     """One per worker; the hot path adds, as_dict() reads."""
@@ -17,5 +23,15 @@ cdef class Counters:
         assert len(NAMES) == COUNTER_COUNT
 
     def as_dict(self):
-        """{name: count} since the worker began."""
-        return {name: self.at[i] for i, name in enumerate(NAMES)}
+        """{name: count} since the worker began; of statuses only those that occurred: `response_status:200`."""
+        found = {name: self.at[i] for i, name in enumerate(NAMES)}
+        found |= {f"request_method:{name}": self.methods[i] for i, name in enumerate(METHOD_NAMES)}
+        for i in range(STATUSES):
+            if self.statuses[i]:
+                found[f"response_status:{i}"] = self.statuses[i]
+            if self.stateless_statuses[i]:
+                found[f"stateless_status:{i}"] = self.stateless_statuses[i]
+        for i in range(7 * METHODS):
+            if self.class_methods[i]:
+                found[f"response_class:{i // METHODS}:{METHOD_NAMES[i % METHODS]}"] = self.class_methods[i]
+        return found

@@ -326,6 +326,9 @@ cdef class Engine(SendFailureListener):
             "sent_datagrams": self.transport.sent_datagrams,
             "send_errors": self.transport.send_errors,
             "transactions": self.table.total,
+            "created_transactions": self.table.created,
+            "sent_responses": self.server.responses,
+            "generated_responses": self.server.generated,
             "active_transactions": self.table.active,
             "transaction_octets": self.table.octets_in_use,
             "transaction_octets_held": self.table.octets_held,
@@ -334,7 +337,7 @@ cdef class Engine(SendFailureListener):
             "branch_timeouts": self.client.timeouts,
             "missing_acks": self.server.missing_acks,
             "batch_pauses": self.pauses,
-        } | self.dialogs.statistics()
+        } | {f"final_class:{status_class}": self.server.final_class(status_class) for status_class in range(2, 7)} | self.dialogs.statistics()
 
     def close(self):
         """Stop what was begun and is still waiting."""
@@ -399,9 +402,11 @@ cdef class Engine(SendFailureListener):
             self.counters.at[DROP_NO_VIA] += 1
         elif message.index.is_request:
             self.counters.at[COUNT_REQUESTS] += 1
+            self.counters.methods[message.index.method] += 1
             self.request(message)
         else:
             self.counters.at[COUNT_RESPONSES] += 1
+            self.counters.statuses[message.index.status] += 1
             self.response(message)
 
     cdef void request(self, SipMessage message) noexcept:
@@ -614,6 +619,7 @@ cdef class Engine(SendFailureListener):
             self.stray_response(message)
             return
         method = sip_method_id_of(message.cseq.method)
+        self.counters.class_methods[message.index.status // 100 * METHODS + method] += 1
         if self.answers_method(message, branch, method) and self.is_forwardable(message, branch.transaction):
             self.client.response(branch, message)
         elif method == SIP_METHOD_CANCEL and branch.transaction.method == SIP_METHOD_INVITE:

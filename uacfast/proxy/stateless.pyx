@@ -1,7 +1,7 @@
 """Replies without a transaction: to malformed, refused and superfluous requests (engine.md §2)."""
 from uacfast.leaves.siphash cimport siphash_add, siphash_end, siphash_start, siphash_state
 from uacfast.leaves.text_writer cimport text_put_hex, text_writer, text_writer_length, text_writer_start
-from uacfast.proxy.counters cimport COUNT_STATELESS_REPLIES
+from uacfast.proxy.counters cimport COUNT_STATELESS_REPLIES, STATUSES
 from uacfast.sip.build cimport write_reply
 from uacfast.sip.message cimport literal, no_text, text_of
 from uacfast.leaves.address cimport address_is_usable, address_set_port
@@ -50,6 +50,7 @@ cdef class StatelessReplies:
         if write_reply(request, status, reason, to_tag, extra_lines, text_of(<const char *>line, <uint32_t>len(line)), &out):
             self.transport.commit(text_writer_length(&out), request.socket, reply_to, 0)
             self.counters.at[COUNT_STATELESS_REPLIES] += 1
+            self.counters.stateless_statuses[status if 0 <= status < STATUSES else 0] += 1
 
     cdef void refuse(self, SipMessage request, int status, const char *reason, const udp_address *reply_to) noexcept:
         self.send(request, status, literal(reason) if reason != NULL else no_text(), no_text(), no_text(), reply_to)

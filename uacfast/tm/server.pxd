@@ -13,6 +13,9 @@ cdef class ServerTransactions:
     cdef UdpTransport transport
     cdef TransactionSettings settings
     cdef readonly uint64_t missing_acks
+    cdef readonly uint64_t responses                    # sent upstream, retransmissions aside
+    cdef readonly uint64_t generated                    # of these, made here
+    cdef uint64_t finals[10]                            # final ones, by status / 100
 
     cdef bint respond(self, Transaction *transaction, int status, char *octets, uint32_t length) noexcept
     cdef bint reply(self, Transaction *transaction, SipMessage request, int status, sip_text reason,

@@ -50,6 +50,7 @@ cdef class ServerTransactions:
             self.table.fill(&transaction.reply, octets, length)
         self.transport.commit(length, transaction.socket, &transaction.reply_to, 0)
         transaction.reply_status = <unsigned short>status
+        self.responses += 1
         if 100 < status < 200:
             transaction.flags |= PROVISIONAL_SENT
         if step.actions & ACTION_START_RETRANSMIT:
@@ -60,9 +61,14 @@ cdef class ServerTransactions:
         if step.actions & ACTION_LINGER_LONG:
             transaction.deadline = now + self.settings.wt_timer
         if status >= 200:
+            self.finals[status // 100 % 10] += 1
             self.table.finish(transaction)
             self.arm(transaction)
         return True
+
+    def final_class(self, int status_class):
+        """How many final responses of this class (2-6) were sent upstream."""
+        return self.finals[status_class % 10]
 
     cdef bint reply(self, Transaction *transaction, SipMessage request, int status, sip_text reason,
                     sip_text extra_lines) noexcept:
@@ -85,7 +91,10 @@ cdef class ServerTransactions:
         text_writer_start(&out, space, capacity)
         if not write_reply(request, status, reason, to_tag, extra_lines, server_line, &out):
             return False
-        return self.respond(transaction, status, space, text_writer_length(&out))
+        if not self.respond(transaction, status, space, text_writer_length(&out)):
+            return False
+        self.generated += 1
+        return True
 
     cdef void end_silently(self, Transaction *transaction) noexcept:
         """No final response will be sent; copies of the request are still absorbed for a while."""

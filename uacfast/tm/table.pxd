@@ -130,6 +130,7 @@ cdef class TransactionTable:
     cdef TransactionWatcher watcher
     cdef int worker              # whose table it is
     cdef readonly uint64_t total          # transactions in memory
+    cdef readonly uint64_t created        # transactions since the beginning
     cdef readonly uint64_t active         # of these, still without a final response
 
     cdef uint64_t random(self) noexcept

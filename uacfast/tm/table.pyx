@@ -126,6 +126,7 @@ cdef class TransactionTable:
             transaction.slot = self.slot_high
             self.slot_high += 1
         self.slots[transaction.slot] = transaction
+        self.created += 1
         transaction.timer.kind = TIMER_SERVER
         transaction.check = self.random()
         transaction.key_hash = key_hash
