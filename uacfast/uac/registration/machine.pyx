@@ -91,6 +91,10 @@ cdef class Registrations(LocalUser):
         """Let the clock go on and do what is due; to be called every 10 ms."""
         self.run()
 
+    def set_wall_offset(self, offset):
+        """ms from the monotonic clock to the epoch."""
+        self.table.wall_offset = offset
+
     cdef void run(self) noexcept:
         cdef uint64_t now = self.sender.now()
         cdef timer_entry *timer
@@ -145,7 +149,7 @@ cdef class Registrations(LocalUser):
         cdef int budget = TURN_BUDGET
         cdef uint32_t idle = 0
         cdef uint32_t waiting
-        if not self.settings.active:
+        if not self.settings.active or self.held:
             return
         while budget > 0 and table.ready != NULL and idle < table.ready_count:
             registrar = table.ready
@@ -157,7 +161,7 @@ cdef class Registrations(LocalUser):
                 table.ready = registrar.ready_next
 
     cdef void pump_registrar(self, Registrar *registrar, int budget) noexcept:
-        if not self.settings.active or self.in_turn:
+        if not self.settings.active or self.held or self.in_turn:
             return
         self.in_turn = True          # what fails at once must not begin others from within
         while budget > 0 and registrar.first != NULL and self.pacing.may_begin(registrar):

@@ -168,6 +168,7 @@ cdef class RecordTable:
     cdef Record *at(self, uint32_t index) noexcept
     cdef Record *add(self, const char *texts, uint32_t length, bint foreign) noexcept
     cdef bint set_texts(self, Record *record, const char *texts, uint32_t length) noexcept
+    cdef void set_foreign(self, Record *record, bint foreign) noexcept
     cdef void remove(self, Record *record) noexcept
     cdef bint set_block(self, Block *block, const char *at, uint32_t length) noexcept
     cdef void set_flags(self, Record *record, int flags) noexcept

@@ -240,6 +240,27 @@ cdef class RecordTable:
         self.link_user(record)
         return True
 
+    cdef void set_foreign(self, Record *record, bint foreign) noexcept:
+        """Another worker drives it from now on, or this one does; no attempt is under way."""
+        cdef int flags = record.flags
+        if foreign == (record.marks & FOREIGN != 0) or record.flight != NULL:
+            return
+        if foreign:
+            if record.marks & QUEUED:
+                self.dequeue(record)
+            timer_wheel_stop(&self.wheel, &record.timer)
+            self.set_flags(record, 0)
+            self.count_state(record, -1)
+            record.marks |= FOREIGN
+            record.due = 0
+            self.total -= 1
+        else:
+            record.flags = 0
+            record.marks &= <uint8_t>~FOREIGN
+            self.count_state(record, 1)
+            self.total += 1
+        self.set_flags(record, flags)
+
     cdef void remove(self, Record *record) noexcept:
         """The record goes; a response to what it sent finds nobody."""
         if record.marks & QUEUED:

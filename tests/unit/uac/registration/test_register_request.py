@@ -136,10 +136,13 @@ def test_strongest_challenge_that_the_secret_fits_is_answered(accounts):
 
 def test_call_ids_belong_to_the_worker_that_drives_the_record():
     key = bytes(range(16))
-    accounts = Accounts(worker=2, workers=3, key=key)
-    accounts.management.rows([row(f"u{n}") for n in range(30)], [2] * 30)
-    accounts.advance(10)
-    calls = [header(octets, "Call-ID") for _, octets, _, _ in accounts.take()]
-    unknown = Accounts(worker=0, workers=3, key=key)
-    owners = unknown.management.owners([f"x{n}" for n in range(30)], {f"x{n}": ["", "", call] for n, call in enumerate(calls)})
-    assert owners == [2] * 30
+    rows = [row(f"u{n}") for n in range(40)]
+    driver = Accounts(worker=2, workers=3, key=key, keep_states=True)
+    driver.management.rows(rows, [2] * 40)
+    driver.advance(10)
+    for tag, octets, _, _ in driver.take():
+        driver.accept((tag, octets))
+    other = Accounts(worker=0, workers=3, key=key)
+    other.management.rows(rows)
+    other.management.load_states(driver.management.take_states(100), True)
+    assert other.management.owners([one[0] for one in rows]) == [2] * 40
