@@ -98,6 +98,15 @@ cdef class RecordTable:
         return (slab_held(self.memory) + (self.uuids.capacity + self.users.capacity + self.registrars.capacity) * 16
                 + self.slot_capacity * 12 + self.dirty_capacity * 4)
 
+    @property
+    def states_waiting(self):
+        """Records whose state is to be written behind."""
+        return self.dirty_count
+
+    def set_writes_behind(self, bint wanted):
+        """Whether changes of state are noted for take_states()."""
+        self.writes_behind = wanted
+
     cdef uint64_t epoch_seconds(self, uint64_t at) noexcept:
         return <uint64_t>(<int64_t>at + self.wall_offset) // 1000 if at else 0
 
