@@ -78,9 +78,10 @@ def _restore(reader: Reader, config: Config) -> None:
         if not reader.failed(("uac", name)) and not getattr(uac, name):
             reader.problem(("uac", name), f'expected a parameter name, since restore_mode is "{mode}"', "")
     names = {uac.rr_from_store_param, uac.rr_to_store_param}
-    if config.dialog.rr_param in names or not config.dialog.rr_param:
-        if not reader.failed(("dialog", "rr_param"), ("uac", "rr_from_store_param"), ("uac", "rr_to_store_param")):
-            reader.problem(("dialog", "rr_param"), "expected a parameter name that uac does not use", config.dialog.rr_param)
+    dialog = config.dialog.rr_param
+    if ((dialog in names or not dialog)
+            and not reader.failed(("dialog", "rr_param"), ("uac", "rr_from_store_param"), ("uac", "rr_to_store_param"))):
+        reader.problem(("dialog", "rr_param"), "expected a parameter name that uac does not use", dialog)
     if (uac.rr_from_store_param and uac.rr_from_store_param == uac.rr_to_store_param
             and not reader.failed(("uac", "rr_from_store_param"), ("uac", "rr_to_store_param"))):
         reader.problem(("uac", "rr_to_store_param"), "expected another name than rr_from_store_param",

@@ -4,8 +4,17 @@ from uacfast.leaves.text_writer cimport text_writer
 
 
 cdef extern from "edit_list.h" nogil:
+    enum:
+        EDIT_LIST_CAPACITY
+
+    ctypedef struct edit:
+        uint32_t offset
+        uint32_t removed
+        sip_text inserted
+
     ctypedef struct edit_list:
         uint32_t count
+        edit *items              # EDIT_LIST_CAPACITY entries, in order
 
     void edit_list_clear(edit_list *edits)
     int edit_list_replace(edit_list *edits, uint32_t offset, uint32_t removed, sip_text inserted)

@@ -357,7 +357,13 @@ cdef class DialogVariables:
         return iter(names)
 
     def __len__(self):
-        return len([*self])
+        cdef Dialog *dialog = self.record()
+        cdef uint32_t at = 0
+        cdef sip_text name, value
+        cdef int count = 0
+        while dialog != NULL and next_variable(dialog, &at, &name, &value):
+            count += 1
+        return count
 
     def __contains__(self, name):
         return self.get(name) is not None

@@ -9,8 +9,8 @@ def dialog_commands(engine: Any) -> dict[str, Callable[..., Any]]:
     """{Kamailio's command: function} over the dialogs of a proxy.engine.Engine.
 
     Those that name one dialog raise Fault 404 on a worker that does not have it. `dlg.list`, `dlg.list_ctx`,
-    `dlg.dlg_list` and `dlg.briefing` return a list of dicts, `dlg.stats_active` a dict of counts to be added up, the others
-    None.
+    `dlg.dlg_list` and `dlg.briefing` return a list of dicts, `dlg.stats_active` a dict of counts to be added up, the
+    others None.
     """
     dialogs = engine.dialogs
 

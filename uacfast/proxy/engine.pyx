@@ -337,7 +337,8 @@ cdef class Engine(SendFailureListener):
             "branch_timeouts": self.client.timeouts,
             "missing_acks": self.server.missing_acks,
             "batch_pauses": self.pauses,
-        } | {f"final_class:{status_class}": self.server.final_class(status_class) for status_class in range(2, 7)} | self.dialogs.statistics()
+            **{f"final_class:{status_class}": self.server.final_class(status_class) for status_class in range(2, 7)},
+        } | self.dialogs.statistics()
 
     def close(self):
         """Stop what was begun and is still waiting."""

@@ -2,6 +2,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from uacfast.leaves.sip_text cimport sip_text
+from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.proxy.location cimport Binding, Location
 from uacfast.sip.message cimport SipMessage
 
@@ -36,4 +37,5 @@ cdef class Registrar:
     cdef Binding read_binding(self, SipMessage request, object contact, uint64_t now)
 
 
+cdef bytes address_uri(const udp_address *address)
 cdef bytes source_uri(SipMessage request)

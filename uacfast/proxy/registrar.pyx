@@ -15,7 +15,7 @@ from uacfast.leaves.sip_text cimport sip_text_is, sip_text_to_uint
 from uacfast.leaves.sip_uri cimport (
     SIP_SCHEME_SIP, SIP_SCHEME_SIPS, sip_parameter_find, sip_uri, sip_uri_equal, sip_uri_parse,
 )
-from uacfast.leaves.udp_batch cimport AF_INET6
+from uacfast.leaves.udp_batch cimport AF_INET6, udp_address
 from uacfast.sip.message cimport bytes_of, no_text, text_of
 
 cdef enum:
@@ -334,10 +334,15 @@ cdef Binding matching(list bindings, Binding new):
     return None
 
 
+cdef bytes address_uri(const udp_address *address):
+    """`sip:IP:PORT`"""
+    cdef char host[64]
+    cdef bytes text = host[:address_host_text(address, host)]
+    if address.any.sa_family == AF_INET6:
+        text = b"[" + text + b"]"
+    return b"sip:%b:%d" % (text, address_port(address))
+
+
 cdef bytes source_uri(SipMessage request):
     """`sip:IP:PORT` of where a message came from."""
-    cdef char host[64]
-    cdef bytes text = host[:address_host_text(&request.source, host)]
-    if request.source.any.sa_family == AF_INET6:
-        text = b"[" + text + b"]"
-    return b"sip:%b:%d" % (text, address_port(&request.source))
+    return address_uri(&request.source)

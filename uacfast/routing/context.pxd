@@ -1,5 +1,5 @@
 """One message in the hands of a script: what pseudo-variables read and script functions change."""
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from uacfast.sip.message cimport SipMessage
 from uacfast.tm.table cimport Branch, Transaction, TransactionTable
@@ -25,7 +25,13 @@ cdef class TransactionState:     # what a script keeps about one transaction; Tr
     cdef public dict notes                   # what features keep about the transaction, by feature name
 
 
+cdef class ScriptRuntime
+
+
 cdef class MessageContext:
+    cdef public ScriptRuntime runtime        # whose stores and services variables read; None: those are null
+    cdef public uint32_t script_flags        # setsflag(): this message alone
+    cdef public uint64_t number              # of this message in this worker, from 1
     cdef SipMessage message                  # request or reply; in failure callbacks the request; None: ROUTE_NONE
     cdef SipMessage reply                    # failure callbacks: the chosen reply; None when the final is ours
     cdef UdpTransport transport
@@ -46,6 +52,9 @@ cdef class ScriptRuntime:                    # one per worker: what all KSR modu
     cdef public object hash_tables           # htable; None until it is configured
     cdef public object features              # proxy.features.EdgeFeatures: registrar, flood guard, digest, source groups
     cdef public object uac_request           # $uac_req(...)
+    cdef public object statistics            # function without arguments: name -> count; None: there are none
+    cdef readonly dict definitions           # $def(...): name -> text or int
+    cdef public dict rpc_reply               # $jsonrpl(...): code, text and body of the last call
 
     cdef int send_reply(self, int status, str reason, bytes extra_lines, bint stateless) except? -2
 

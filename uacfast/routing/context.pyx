@@ -16,7 +16,8 @@ cdef class TransactionState:
 
 cdef class MessageContext:
 
-    def __init__(self, TransactionState state=None):
+    def __init__(self, TransactionState state=None, ScriptRuntime runtime=None):
+        self.runtime = runtime
         self.state = state if state is not None else TransactionState()
         self.send_socket = ""
 
@@ -24,9 +25,10 @@ cdef class MessageContext:
 cdef class ScriptRuntime:
 
     def __init__(self):
-        self.context = MessageContext()
+        self.context = MessageContext(runtime=self)
         self.variables = {}
         self.shared = {}
+        self.definitions = {}
 
     cdef int send_reply(self, int status, str reason, bytes extra_lines, bint stateless) except? -2:
         """Answer the current request: 1 when the reply is on its way, -1 when it cannot be written.

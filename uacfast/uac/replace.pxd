@@ -35,7 +35,6 @@ cdef class Replacer(RouteListener):
     cdef bint replace(self, SipMessage request, ReplacedHeader which, bint has_display, sip_text display,
                       sip_text uri) noexcept
     cdef bint restore(self, SipMessage request, ReplacedHeader which) noexcept
-    cdef bint write_name(self, SipMessage message, sip_address *address, const NameReplacement *new) noexcept
     cdef bint compose_parameters(self, SipMessage request) noexcept
     cdef bint put_parameter(self, SipMessage request, ReplacedHeader which, text_writer *out) noexcept
     cdef bint put_difference(self, bytes name, sip_text original, sip_text replacement, text_writer *out) noexcept

@@ -20,6 +20,7 @@ from uacfast.leaves.text_writer cimport (
 )
 from uacfast.proxy.counters cimport COUNT_RESTORED_REQUESTS, COUNT_RESTORE_FAILED, COUNT_SEAL_BROKEN
 from uacfast.sip.message cimport literal, no_text, text_of
+from uacfast.sip.name_addr cimport has_line_end, write_name
 from uacfast.uac.stored cimport StoredName, read_stored, store_names, stored_headers
 
 cdef enum:
@@ -86,7 +87,7 @@ cdef class Replacer(RouteListener):
             new.display = display
         if new.has_uri and not other.has_uri and not before.has_uri:
             request.to_before_from = which == REPLACE_TO
-        if not self.keep_values(request, which) or not self.write_name(request, address, new):
+        if not self.keep_values(request, which) or not write_name(request, address, new):
             new[0] = before
             request.record_route_parameters = parameters_before
             return False
@@ -96,47 +97,6 @@ cdef class Replacer(RouteListener):
             else:
                 request.upstream_to = address.name_addr
         return True
-
-    cdef bint write_name(self, SipMessage message, sip_address *address, const NameReplacement *new) noexcept:
-        """Edit the name-addr: display name, one pair of brackets where they are needed, URI (uac-semantics §1.10)."""
-        cdef sip_text uri = new.uri if new.has_uri else address.uri
-        cdef const char *uri_end = address.uri.at + address.uri.length
-        cdef const char *bracket = address.uri.at
-        cdef bint brackets = address.brackets
-        cdef text_writer out
-        cdef uint32_t capacity
-        cdef char *space
-        if not new.has_display and (brackets or not needs_brackets(uri)):
-            return message.replace(address.uri, uri)
-        capacity = uri.length + new.display.length + address.name_addr.length - address.uri.length + 8
-        if new.has_display:
-            capacity -= address.display.length
-        space = message.scratch_reserve(capacity)
-        if space == NULL:
-            return False
-        text_writer_start(&out, space, capacity)
-        while brackets and bracket > address.name_addr.at and bracket[0] != c'<':
-            bracket -= 1
-        if new.display.length:
-            text_put_text(&out, new.display)
-            if address.display.at != NULL and brackets:
-                # White space between display name and bracket stays as received.
-                text_put(&out, address.display.at + address.display.length,
-                         <size_t>(bracket - address.display.at - address.display.length))
-            else:
-                text_put(&out, b" ", 1)
-        if brackets or new.display.length or needs_brackets(uri):
-            text_put(&out, b"<", 1)
-            text_put_text(&out, uri)
-            if brackets:
-                text_put(&out, uri_end, <size_t>(address.name_addr.at + address.name_addr.length - uri_end))
-            else:
-                text_put(&out, b">", 1)
-        else:
-            text_put_text(&out, uri)
-        return not out.overflow and message.replace(
-            address.name_addr if brackets else text_of(address.name_addr.at, <uint32_t>(uri_end - address.name_addr.at)),
-            text_of(space, text_writer_length(&out)))
 
     cdef bint keep_values(self, SipMessage request, ReplacedHeader which) noexcept:
         """Keep what restoring needs: in the dialog's variables (uac-semantics §1.14), else in our Record-Route value."""
@@ -276,7 +236,7 @@ cdef class Replacer(RouteListener):
         new.uri = found.uri
         new.has_display = found.has_display
         new.display = found.display
-        if not self.write_name(message, address, new):
+        if not write_name(message, address, new):
             new.has_uri = False
             return False
         if restore_replies:
@@ -346,7 +306,7 @@ cdef class Replacer(RouteListener):
             new.has_display = True
             # The caller's side shows no name rather than the one that others were shown.
             new.display = literal(b"") if upstream == message.index.is_request else self.new_display(message, value)
-        if not self.write_name(message, address, new):
+        if not write_name(message, address, new):
             new.has_uri = False
             return False
         if restore_replies:
@@ -392,22 +352,6 @@ cdef bint is_display(sip_text text) noexcept:
         if text.at[i] in (c'<', c'>', c'"', c',', c';', c':', c'@', c'(', c')', c'\\'):
             return False
     return True
-
-
-cdef bint needs_brackets(sip_text uri) noexcept:
-    cdef uint32_t i
-    for i in range(uri.length):
-        if uri.at[i] in (c';', c',', c'?'):
-            return True
-    return False
-
-
-cdef bint has_line_end(sip_text text) noexcept:
-    cdef uint32_t i
-    for i in range(text.length):
-        if text.at[i] in (c'\r', c'\n', c'\0'):
-            return True
-    return False
 
 
 cdef sip_text unquoted(sip_text value) noexcept:

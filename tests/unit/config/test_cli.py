@@ -45,7 +45,8 @@ def test_check_warns_of_keys_without_effect(write, capsys):
     assert cli.main(["check", path]) == 0
     out, err = capsys.readouterr()
     assert out == f"{path}: ok\n"
-    assert err.startswith(f"{path}: warning: uac.restore_from_avp has no effect in this version: ") and err.count("\n") == 1
+    assert err.startswith(f"{path}: warning: uac.restore_from_avp has no effect in this version: ")
+    assert err.count("\n") == 1
 
 
 def test_init_writes_a_configuration_that_passes(tmp_path, capsys, monkeypatch):

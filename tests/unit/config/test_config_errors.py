@@ -76,7 +76,7 @@ def only(text):
     ("[rr]\nappend_fromtag = 0", 4, "rr.append_fromtag", "false", 'since uac.restore_mode is "auto"'),
     ("[rr]\nappend_fromtag = false\n[uac]\nrestore_mode = 'manual'\nrestore_dlg = 1", 4, "rr.append_fromtag", "false",
      'since uac.restore_mode is "manual"'),
-    ("[rr]\nappend_fromtag = false\n[uac]\nrestore_dlg = 1\n[[route]]\nreplace_to = {uri = 'sip:a@b'}", 7, "route[0]", "",
+    ("[rr]\nappend_fromtag = 0\n[uac]\nrestore_dlg = 1\n[[route]]\nreplace_to = {uri = 'sip:a@b'}", 7, "route[0]", "",
      "expected dialog = true, since rr.append_fromtag is false"),
     ("[dialog]\nrr_param = 'vst'", 4, "dialog.rr_param", '"vst"', "a parameter name that uac does not use"),
     ("[dialog]\nrr_param = 'lr'", 4, "dialog.rr_param", '"lr"', "already has a meaning"),

@@ -24,3 +24,5 @@ cdef bint replace_text(SipMessage message, sip_text old, bytes new) noexcept
 cdef bytes whole_lines(str text)
 cdef bint is_line_value(bytes text) noexcept
 cdef bint set_request_uri(SipMessage message, bytes uri) noexcept
+cdef bytes current_body(SipMessage message)
+cdef bint set_body(SipMessage message, bytes body, bytes content_type)

@@ -5,9 +5,10 @@ textopsx.msg_apply_changes(), as with Kamailio.
 """
 import re
 
-from uacfast.leaves.edit_list cimport edit_list_insert
+from uacfast.leaves.edit_list cimport edit, edit_list_insert
 from uacfast.leaves.sip_scan cimport (
-    SIP_HEADER_OTHER, sip_find_header, sip_first_header, sip_header_id_of, sip_next_header,
+    SIP_HEADER_CONTENT_LENGTH, SIP_HEADER_CONTENT_TYPE, SIP_HEADER_OTHER, sip_find_header, sip_first_header,
+    sip_header_id_of,
 )
 from uacfast.leaves.sip_uri cimport sip_uri, sip_uri_parse
 from uacfast.sip.message cimport bytes_of, text_of
@@ -125,3 +126,52 @@ cdef bint set_request_uri(SipMessage message, bytes uri) noexcept:
     cdef sip_text kept = keep(message, uri)
     cdef sip_uri parsed
     return kept.at != NULL and sip_uri_parse(kept, &parsed) == 0 and message.replace_request_uri(kept)
+
+
+# --- the body: its edit stands in place of the empty line and all that follows ----------------------------------------
+
+cdef bytes new_end(SipMessage message):
+    """What an earlier set_body() wrote in place of the empty line and the body; None when there was none."""
+    cdef const edit *each
+    cdef uint32_t i
+    for i in range(message.edits.count):
+        each = &message.edits.items[i]
+        if each.offset == message.index.headers_end and each.removed == message.index.length - each.offset:
+            return bytes_of(each.inserted)
+    return None
+
+
+cdef bytes current_body(SipMessage message):
+    """The body with what scripts made of it: several functions may change it one after another."""
+    cdef bytes end = new_end(message)
+    if end is None:
+        return bytes_of(message.index.body)
+    return end[2:] if end.startswith(b"\r\n") else end.partition(b"\r\n\r\n")[2]
+
+
+cdef bint set_body(SipMessage message, bytes body, bytes content_type):
+    """A new body with its Content-Length. `content_type` None: stays as it is; b"": goes away. False: no room."""
+    cdef const sip_header *length = sip_first_header(&message.index, SIP_HEADER_CONTENT_LENGTH)
+    cdef const sip_header *kind = sip_first_header(&message.index, SIP_HEADER_CONTENT_TYPE)
+    cdef bytes end = new_end(message)
+    cdef bytes lines = b""
+    if content_type is None:
+        if end is not None and not end.startswith(b"\r\n"):
+            lines = b"".join([line for line in end.partition(b"\r\n\r\n")[0].splitlines(True)
+                              if line.startswith(b"Content-Type:")])
+            lines += b"" if not lines or lines.endswith(b"\r\n") else b"\r\n"
+    elif content_type == b"":
+        if kind != NULL and not replace_text(message, kind.line, b""):
+            return False
+    elif kind != NULL:
+        if not replace_text(message, kind.line, b"Content-Type: %b\r\n" % content_type):
+            return False
+    else:
+        lines = b"Content-Type: %b\r\n" % content_type
+    if length != NULL:
+        if not replace_text(message, length.value, b"%d" % len(body)):
+            return False
+    else:
+        lines += b"Content-Length: %d\r\n" % len(body)
+    return replace_text(message, text_of(message.index.data + message.index.headers_end,
+                                         message.index.length - message.index.headers_end), lines + b"\r\n" + body)

@@ -126,7 +126,7 @@ cdef class HdrModule(KsrModule):
         if hi[:1] in ("f", "F"):
             values = values[:1]
         elif hi[:1] in ("l", "L"):
-            values = values[-1:]
+            values = [values.pop()] if values else values
         for value in values:
             if compare(value, op, mval):
                 return True
