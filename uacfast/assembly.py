@@ -9,6 +9,7 @@ from uacfast.proxy.engine import Engine
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing.routes import RouteList
 from uacfast.tm.settings import TransactionSettings
+from uacfast.uac.registration.worker import WorkerRegistrations
 from uacfast.uac.replace import Replacer
 from uacfast.uac.request import RequestSender
 
@@ -42,10 +43,35 @@ class AssembledEngine:
         self.histograms: dict[str, Callable[[], dict[str, Any]]] = {}
         self.commands["histograms"] = lambda: {name: read() for name, read in self.histograms.items()}
         self.commands["commands"] = lambda: list(self.commands)
+        # None unless [uac] reg_db_url says where the accounts are.
+        self.registrations: WorkerRegistrations | None = None
+        if config.uac.reg_db_url:
+            self.registrations = WorkerRegistrations(
+                self.engine, siphash_key=siphash_key, worker=worker, workers=workers,
+                control=lambda: self.control, resolved=lambda host, port: _known_addresses(resolver, host, port))
+            self.commands |= self.registrations.commands
+            self.histograms |= self.registrations.histograms()
         self.apply(config)
         for name in ("on_readable", "on_handover", "tick", "drain", "close", "receive", "advance", "take_sent",
                      "fileno"):
             setattr(self, name, getattr(self.engine, name))
+        if self.registrations is not None:
+            self.tick, self.advance = self._tick, self._advance
+
+    def _tick(self) -> None:
+        """Run what is due; to be called every 10 ms."""
+        self.engine.tick()
+        self.registrations.tick()
+        self.engine.flush_now()
+
+    def _advance(self, milliseconds: int) -> None:
+        """Move the virtual clock, in steps of the timer resolution."""
+        while milliseconds > 0:
+            step = min(milliseconds, 10)
+            self.engine.advance(step)
+            self.registrations.tick()
+            self.engine.flush_now()
+            milliseconds -= step
 
     def add_socket(self, fd: int, address: tuple[str, int], listen_index: int) -> None:
         """Take the bound UDP socket of `[[listen]]` number `listen_index`; they come in order."""
@@ -59,7 +85,9 @@ class AssembledEngine:
 
     def _find_default_socket(self) -> None:
         name = self._default_socket
-        self.requests.default_socket = self.engine.socket_named(name.encode()) if name else -1
+        socket = self.requests.default_socket = self.engine.socket_named(name.encode()) if name else -1
+        if self.registrations is not None:
+            self.registrations.settings.socket = socket
 
     async def _send_request(self, values: dict[str, Any]) -> dict[str, Any]:
         """Command uac.req_send: $uac_req's keys to the codes of all attempts, reason and body of the last reply."""
@@ -89,6 +117,9 @@ class AssembledEngine:
         agent = config.server.user_agent_header
         self.requests.user_agent_line = f"User-Agent: {agent}\r\n".encode() if agent else b""
         self.requests.enable_uac_fr = config.tm.enable_uac_fr
+        if self.registrations is not None:
+            self.registrations.apply(uac, self.requests.user_agent_line,
+                                     max(config.tm.max_noninv_lifetime, config.tm.fr_timer))
         self._default_socket = config.uac.default_socket
         self._find_default_socket()
         settings, limits = self._settings, config.limits
@@ -119,4 +150,11 @@ class AssembledEngine:
 
     def statistics(self) -> dict[str, int]:
         """{name: count} of what happened and what is there."""
-        return self.engine.statistics()
+        counters = self.engine.statistics()
+        return counters if self.registrations is None else counters | self.registrations.statistics()
+
+
+def _known_addresses(resolver, host: str, port: int) -> list[str] | None:
+    """The addresses that a name is known to have, without asking anybody."""
+    targets = resolver.cached(host, port) if resolver is not None else None
+    return [f"{target.address}:{target.port}" for target in targets] if targets else None

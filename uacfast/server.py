@@ -21,6 +21,7 @@ from uacfast.config.schema import keys_of
 from uacfast.control.dispatcher import Dispatcher
 from uacfast.control.listeners import Listeners
 from uacfast.control.part import Part
+from uacfast.control.registrations import Registrations
 from uacfast.listening import Listening, expand_listen
 from uacfast.load import machine_memory, process_statistics
 from uacfast.supervisor import Supervisor
@@ -56,7 +57,8 @@ class Server:
         self.services: dict[str, Callable[..., Any]] = {}
         self.dispatcher = Dispatcher()
         self.listeners = Listeners(self, __version__)
-        self.parts: list[Part] = [self.listeners]
+        self.registrations = Registrations(self)
+        self.parts: list[Part] = [self.registrations, self.listeners]
         workers = config.server.workers
         self._listening = Listening(self._config)
         self._handover = Handover.create(workers) if workers > 1 else None

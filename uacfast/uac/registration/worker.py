@@ -24,7 +24,7 @@ class WorkerRegistrations:
     """`engine`: the worker's proxy.engine.Engine; `control()`: the way to the control part, None while there is none;
     `resolved(host, port)`: the addresses that the resolver knows of a name, or None."""
 
-    def __init__(self, engine: Any, uac: Any, *, siphash_key: bytes, worker: int, workers: int,
+    def __init__(self, engine: Any, *, siphash_key: bytes, worker: int, workers: int,
                  control: Callable[[], Any], wall_clock: Callable[[], float] = time.time,
                  resolved: Callable[[str, int], list[str] | None] = lambda host, port: None):
         self._engine = engine
@@ -39,7 +39,6 @@ class WorkerRegistrations:
         self._set_clock()
         self.management = Management(self._registrations, lambda name: engine.socket_named(name.encode()))
         self.functions = RegistrationFunctions(self.management, self._act)
-        self.apply(uac, b"", 0)
 
     def apply(self, uac: Any, user_agent_line: bytes, longest: int) -> None:
         """Take over [uac] of a configuration. `longest`: ms that a REGISTER's transaction can last."""
@@ -50,7 +49,6 @@ class WorkerRegistrations:
         settings.user_agent_line = user_agent_line
         # Several addresses of a name are tried one after the other.
         settings.overdue = 10 * longest + 60_000
-        settings.socket = self._engine.socket_named(uac.default_socket.encode()) if uac.default_socket else -1
         self._table.set_writes_behind(uac.reg_keep_states or self._registrations.workers > 1)
 
     def tick(self) -> None:
