@@ -7,7 +7,10 @@ from uacfast.fault import Fault
 from uacfast.proxy.dialog_commands import dialog_commands
 from uacfast.proxy.engine import Engine
 from uacfast.proxy.settings import ProxySettings
+from uacfast.routing import script_file
 from uacfast.routing.routes import RouteList
+from uacfast.routing.script import Script
+from uacfast.routing.watchdog import Watchdog
 from uacfast.tm.settings import TransactionSettings
 from uacfast.uac.registration.worker import WorkerRegistrations
 from uacfast.uac.replace import Replacer
@@ -33,6 +36,8 @@ class AssembledEngine:
         self.engine = Engine(self._settings, self._timers, hash_key=siphash_key, worker=worker, workers=workers,
                              handover=handover, resolver=resolver, capture=capture, now=now)
         self._config = config
+        self._rank = worker + 1
+        self._script: Script | None = None
         # What the control part may call by name (plain data in and out, may be coroutines, raise Fault), and the way
         # to it, which the worker sets: uacfast.worker.Control.
         self.commands: dict[str, Callable[..., Any]] = dialog_commands(self.engine)
@@ -52,7 +57,8 @@ class AssembledEngine:
             self.commands |= self.registrations.commands
             self.histograms |= self.registrations.histograms()
         self.apply(config)
-        for name in ("on_readable", "on_handover", "tick", "drain", "close", "receive", "advance", "take_sent",
+        self._watchdog = Watchdog(self._script, config.script) if self._script is not None else None
+        for name in ("on_readable", "on_handover", "tick", "drain", "receive", "advance", "take_sent",
                      "fileno"):
             setattr(self, name, getattr(self.engine, name))
         if self.registrations is not None:
@@ -110,6 +116,7 @@ class AssembledEngine:
                             restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
                             restore_seal=uac.restore_seal, restore_dlg=uac.restore_dlg, dialogs=engine.dialogs)
         routes = RouteList(config.route, engine.transport, replacer, engine.dialogs)
+        self._apply_script(config, replacer)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
         header = config.server.server_header
@@ -139,9 +146,46 @@ class AssembledEngine:
         engine.transport.forget_own_names()
         for alias in config.server.alias:
             engine.transport.add_alias(alias)
-        engine.set_policy(routes)
+        if self._script is None:
+            engine.set_policy(routes)
         engine.set_route_listener(replacer)
         self._config = config
+
+    def _apply_script(self, config: Config, replacer: Replacer) -> None:
+        """Execute the script, for the first time or anew. ValueError leaves the old one in force."""
+        if not config.script.file:
+            if self._script is not None:
+                raise ValueError("script.file was taken away: this needs a restart.")
+            return
+        if self._script is None:
+            if self._config is not config:
+                raise ValueError("script.file was added: this needs a restart.")
+            script = Script(self.engine, replacer, config.script.file, self._rank)
+            script_file.start(script)
+            self.engine.set_script(script)
+            self._script = script
+            return
+        script_file.start(self._script, config.script.file)
+        self._script.set_replacer(replacer)
+
+    def reload_script(self) -> None:
+        """Execute the script's file anew; calls under way go on. ValueError, a sentence: the old one goes on."""
+        if self._script is None:
+            raise ValueError("There is no script: script.file is not set.")
+        script_file.start(self._script)
+
+    def close(self) -> None:
+        """Stop what was begun and is still waiting."""
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        if self._script is not None:
+            self._script.close()
+        self.engine.close()
+
+    @property
+    def script(self) -> Script | None:
+        """The script that every message goes to."""
+        return self._script
 
     @property
     def active(self) -> int:

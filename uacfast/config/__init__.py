@@ -2,17 +2,35 @@
 
 `load(path)` and `parse(text)` return a Config or raise ConfigError. Imports: nothing of the other rooms.
 """
+import os
 import re
 import tomllib
 
+import msgspec
+
 from .locator import locate
-from .model import Config, Credential, Ha1, Limits, Listen, Replacement, Reply, RequestTo, Route, Rr, Server, Tm, Uac
-from .problems import ConfigError, Problem
+from .model import (
+    Config,
+    Credential,
+    Ha1,
+    Limits,
+    Listen,
+    Replacement,
+    Reply,
+    RequestTo,
+    Route,
+    Rr,
+    Script,
+    Server,
+    Tm,
+    Uac,
+)
+from .problems import ConfigError, Problem, show
 from .reader import Reader
 from .rules import check
 
 __all__ = ["Config", "ConfigError", "Credential", "Ha1", "Limits", "Listen", "Problem", "Replacement", "Reply",
-           "RequestTo", "Route", "Rr", "Server", "Tm", "Uac", "load", "parse"]
+           "RequestTo", "Route", "Rr", "Script", "Server", "Tm", "Uac", "load", "parse"]
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _LONG_NUMBER = re.compile(r"[0-9_]{4301}")
@@ -33,7 +51,18 @@ def load(path: str) -> Config:
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         raise ConfigError(path, [Problem(line, "", "", "is not UTF-8 text; save the file as UTF-8")]) from None
-    return parse(text, path)
+    return _with_script_path(parse(text, path), path, text)
+
+
+def _with_script_path(config: Config, path: str, text: str) -> Config:
+    """A script's path is relative to the configuration file. ConfigError: there is no such script."""
+    if not config.script.file:
+        return config
+    script = os.path.abspath(os.path.join(os.path.dirname(path), config.script.file))
+    if not os.path.isfile(script):
+        line = locate(text).get(("script", "file"), 0)
+        raise ConfigError(path, [Problem(line, "script.file", show(config.script.file), f"there is no file {script}")])
+    return msgspec.structs.replace(config, script=msgspec.structs.replace(config.script, file=script))
 
 
 def parse(text: str, path: str = "<string>") -> Config:

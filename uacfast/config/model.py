@@ -191,6 +191,14 @@ class Uac(Table, frozen=True, kw_only=True):
     event_callback: v.Text = ""                        # script function called for uac:reply
 
 
+class Script(Table, frozen=True, kw_only=True):
+    """[script]: a KSR script in Python, which every message goes to; then no [[route]] is looked at."""
+
+    file: v.Path = ""                                  # relative to this file; "": the routes decide
+    watchdog_seconds: v.SecondsOrZero = 10             # a callback that runs so long is told in the log; 0: never
+    watchdog_kill: v.Flag = False                      # and ends its worker, which is started anew
+
+
 class Control(Table, frozen=True, kw_only=True):
     """[control]: where operators and their programs look in. Nothing listens unless it is named here."""
 
@@ -321,6 +329,7 @@ class Config(Table, frozen=True, kw_only=True):
     rr: Rr = field(default_factory=Rr)
     dialog: Dialog = field(default_factory=Dialog)
     uac: Uac = field(default_factory=Uac)
+    script: Script = field(default_factory=Script)
     limits: Limits = field(default_factory=Limits)
     control: Control = field(default_factory=Control)
     route: tuple[Route, ...] = ()
@@ -331,6 +340,8 @@ class Config(Table, frozen=True, kw_only=True):
         for index, route in enumerate(self.route):
             named = f' (route "{route.name}")' if route.name else ""
             sentences += _without_effect(route, f"route[{index}]", named, _NOT_YET_ROUTE)
+        if self.script.file and self.route:
+            sentences.append("[[route]] has no effect beside script.file: the script decides about every request")
         return sentences
 
 

@@ -6,6 +6,7 @@ from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.proxy.counters cimport Counters
 from uacfast.proxy.dialog cimport Dialogs
 from uacfast.proxy.forward cimport Forwarder
+from uacfast.proxy.hooks cimport ScriptHost
 from uacfast.proxy.local cimport LocalRequests
 from uacfast.proxy.settings cimport ProxySettings
 from uacfast.proxy.stateless cimport StatelessReplies
@@ -30,6 +31,7 @@ cdef class Engine(SendFailureListener):
     cdef readonly Counters counters
     cdef readonly Forwarder forwarder
     cdef readonly LocalRequests local
+    cdef ScriptHost script               # None: the routes decide
     cdef readonly Dialogs dialogs
     cdef ServerTransactions server
     cdef ClientTransactions client
@@ -52,6 +54,8 @@ cdef class Engine(SendFailureListener):
     cdef void process(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept
     cdef void request(self, SipMessage message) noexcept
     cdef void response(self, SipMessage message) noexcept
+    cdef void scripted_request(self, SipMessage message) noexcept
+    cdef void take_response(self, SipMessage message, Branch *branch) noexcept
     cdef bint is_forwardable(self, SipMessage message, const Transaction *transaction) noexcept
     cdef void new_request(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to) noexcept
     cdef void in_dialog(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to,

@@ -24,10 +24,10 @@ from uacfast.proxy.counters cimport *
 from uacfast.proxy.dialog cimport Dialogs
 from uacfast.proxy.dialog_states cimport TIMER_DIALOG
 from uacfast.proxy.dialog_table cimport Dialog
-from uacfast.proxy.hooks cimport Decision, RequestPolicy, RouteListener, VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
+from uacfast.proxy.hooks cimport Decision, RequestPolicy, RouteListener, ScriptHost, VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
 from uacfast.proxy.local cimport LocalRequests
 from uacfast.proxy.route_set cimport ROUTE_BROKEN, ROUTE_TAKEN, RouteSet, read_route_set
-from uacfast.proxy.sanity cimport Refusal, check_form, check_forwarding, has_looped
+from uacfast.proxy.sanity cimport Refusal, check_form, check_forwarding, check_octets, has_looped
 from uacfast.proxy.settings cimport STRAY_DROP, STRAY_FORWARD
 from uacfast.proxy.stateless cimport reply_address
 from uacfast.sip.build cimport is_last_via, remove_top_via, write_message
@@ -82,6 +82,13 @@ cdef class Engine(SendFailureListener):
     def set_policy(self, RequestPolicy policy):
         """Who decides about initial requests."""
         self.forwarder.policy = policy
+
+    def set_script(self, ScriptHost script):
+        """Who is handed every message from now on; None: the policy decides about initial requests."""
+        self.script = script
+        self.forwarder.script = script
+        if script is not None:
+            self.forwarder.policy = script
 
     def set_route_listener(self, RouteListener listener):
         """Who hears of in-dialog requests that carry our Record-Route value."""
@@ -409,7 +416,10 @@ cdef class Engine(SendFailureListener):
         elif message.index.is_request:
             self.counters.at[COUNT_REQUESTS] += 1
             self.counters.methods[message.index.method] += 1
-            self.request(message)
+            if self.script is not None:
+                self.scripted_request(message)
+            else:
+                self.request(message)
         else:
             self.counters.at[COUNT_RESPONSES] += 1
             self.counters.statuses[message.index.status] += 1
@@ -447,6 +457,31 @@ cdef class Engine(SendFailureListener):
             self.server.request_again(transaction)
             return
         self.new_request(message, key_hash, &reply_to)
+
+    cdef void scripted_request(self, SipMessage message) noexcept:
+        """What can be read goes to the script, which checks, matches and routes by itself (kemi-python.md §1.2)."""
+        cdef udp_address reply_to
+        cdef Refusal refusal
+        if not reply_address(message, &reply_to):
+            self.counters.at[DROP_UNUSABLE_SOURCE] += 1
+            return
+        message.call_id = no_text()
+        if not message.parse_addresses() or message.from_.next != NULL or message.to.next != NULL:
+            self.counters.at[DROP_BAD_REQUEST] += 1
+            return
+        check_octets(message, self.settings, &refusal)
+        if refusal.status:
+            if message.index.method != SIP_METHOD_ACK:
+                self.stateless.refuse(message, refusal.status, refusal.reason, &reply_to)
+            return
+        message.reset_plan()
+        if (message.to.tag.at == NULL and message.index.method not in (SIP_METHOD_ACK, SIP_METHOD_CANCEL)
+                and (self.draining and message.index.method == SIP_METHOD_INVITE
+                     or self.table.total >= self.settings.max_transactions)
+                and self.table.find(self.table.key_hash_of(message, False)) == NULL):
+            self.refuse_for_now(message, &reply_to)
+            return
+        self.script.request(message, &reply_to)
 
     cdef void new_request(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to) noexcept:
         cdef Refusal refusal
@@ -613,7 +648,6 @@ cdef class Engine(SendFailureListener):
     cdef void response(self, SipMessage message) noexcept:
         """To the client transaction that its topmost Via names."""
         cdef Branch *branch
-        cdef int method
         if message.index.flaws or not message.parse_cseq():
             self.counters.at[DROP_BAD_RESPONSE] += 1
             return
@@ -621,6 +655,12 @@ cdef class Engine(SendFailureListener):
             self.counters.at[DROP_FOREIGN_RESPONSE] += 1
             return
         branch = self.table.find_branch(message.via.branch)
+        if self.script is None or self.script.reply(message, branch):
+            self.take_response(message, branch)
+
+    cdef void take_response(self, SipMessage message, Branch *branch) noexcept:
+        """A response that is ours, with its branch; NULL: it has none."""
+        cdef int method
         if branch == NULL:
             self.stray_response(message)
             return

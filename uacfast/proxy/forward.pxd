@@ -6,7 +6,7 @@ from uacfast.leaves.text_writer cimport text_writer
 from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.proxy.counters cimport Counters
 from uacfast.proxy.dialog_states cimport DialogTracker
-from uacfast.proxy.hooks cimport Decision, RequestPolicy, RouteListener
+from uacfast.proxy.hooks cimport Decision, RequestPolicy, RouteListener, ScriptHost
 from uacfast.proxy.route_set cimport RouteSet
 from uacfast.proxy.settings cimport ProxySettings
 from uacfast.sip.message cimport SipMessage
@@ -43,6 +43,7 @@ cdef class Forwarder(TransactionUser):
     cdef ResponseContext responses
     cdef RequestPolicy policy
     cdef RouteListener listener
+    cdef ScriptHost script               # None: policy knows the further targets
     cdef DialogTracker dialogs
     cdef object resolver
     cdef set tasks
@@ -50,6 +51,7 @@ cdef class Forwarder(TransactionUser):
     cdef object wake
     cdef SipMessage again
     cdef RouteSet routes
+    cdef int routes_taken                # how many of them take_routes() took off
 
     cdef bint preprocess(self, SipMessage request) noexcept
     cdef int take_routes(self, SipMessage request) noexcept

@@ -79,6 +79,7 @@ cdef class Forwarder(TransactionUser):
         a route set that somebody brings to an initial request leads nowhere (engine RR7): policy decides."""
         cdef int taken = 0
         cdef RouteOutcome outcome = take_own_routes(request, self.transport, &self.routes, self.settings.routes, &taken)
+        self.routes_taken = taken
         if outcome == ROUTE_BROKEN:
             return outcome
         if self.dialogs.table.total and request.to.tag.at != NULL:
@@ -187,7 +188,8 @@ cdef class Forwarder(TransactionUser):
         if branch == NULL:
             return NULL
         capacity = datagram_space(request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
-                                  + 2 * (request.record_route_parameters.length + request.from_.tag.length))
+                                  + 2 * (request.record_route_parameters.length + request.added_route_parameters.length
+                                         + request.from_.tag.length))
         space = self.transport.reserve(capacity)
         if space != NULL:
             length = self.write_request(request, socket, branch, transaction.loop_hash, space, capacity)
@@ -221,6 +223,7 @@ cdef class Forwarder(TransactionUser):
             newest = newest.next
         # The addresses left are those of the newest branch's next hop. An INVITE that rang somewhere does not move on.
         if (transaction.alternative_next < transaction.alternative_count and not newest.flags & GOT_PROVISIONAL
+                and not transaction.flags & CANCELLED and (failed.final < 600 or self.timers.disable_6xx_block)
                 and (newest.flags & LOCALLY_MADE or newest.final == 503 and self.timers.failover_503)):
             address = <udp_address *>transaction.alternatives.at + transaction.alternative_next
             transaction.alternative_next += 1
@@ -231,6 +234,8 @@ cdef class Forwarder(TransactionUser):
             return False
         if transaction.context == NULL:
             return False
+        if self.script is not None:
+            return self.script.failure(transaction, failed, response)
         context = <object>transaction.context
         step = transaction.context_step + 1
         if (not self.policy.goes_on_after(context, failed.final) or not self.prepare_again(transaction)
@@ -239,6 +244,13 @@ cdef class Forwarder(TransactionUser):
         transaction.context_step = step
         self.begin_attempt(transaction, self.again, step)
         return True
+
+    cdef bint always_asked(self, Transaction *transaction) noexcept:
+        return self.script is not None and self.script.hears_failure(transaction)
+
+    cdef void branch_failed(self, Branch *branch, SipMessage response) noexcept:
+        if self.script is not None:
+            self.script.branch_failed(branch.transaction, branch, response)
 
     cdef bint set_target(self, Transaction *transaction, int step) noexcept:
         return transaction.context == NULL or self.policy.target(<object>transaction.context, step, self.again)
@@ -255,6 +267,8 @@ cdef class Forwarder(TransactionUser):
             self.dialogs.put_parameter(request)
         request.source = transaction.source
         request.socket = transaction.socket
+        if self.script is not None:
+            return True      # set_target() applies all that the script did
         request.max_forwards = max_forwards_of(request)
         if not self.preprocess(request) or self.take_routes(request) == ROUTE_BROKEN:
             return False
@@ -268,11 +282,12 @@ cdef class Forwarder(TransactionUser):
         cdef sip_text found
         cdef sip_text text = request.next_hop if request.next_hop.at != NULL else request.request_uri
         hop.count = 0
+        hop.unsupported = False
         if sip_uri_parse(text, &uri) != 0 or uri.scheme not in (SIP_SCHEME_SIP, SIP_SCHEME_SIPS):
             return HOP_FAILED
-        if uri.scheme == SIP_SCHEME_SIPS:
-            return HOP_FAILED      # needs TLS
-        if sip_parameter_find(uri.parameters, b"transport", &found) and not sip_text_is(found, b"udp"):
+        if uri.scheme == SIP_SCHEME_SIPS or (
+                sip_parameter_find(uri.parameters, b"transport", &found) and not sip_text_is(found, b"udp")):
+            hop.unsupported = True
             return HOP_FAILED
         hop.host = uri.host
         hop.port = uri.port
@@ -433,6 +448,7 @@ cdef class Forwarder(TransactionUser):
             text_put_text(out, request.from_.tag)
         text_put_text(out, request.dialog_parameter)
         text_put_text(out, request.record_route_parameters)
+        text_put_text(out, request.added_route_parameters)
         text_put(out, b">\r\n", 3)
 
 

@@ -2,6 +2,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from uacfast.leaves.sip_text cimport sip_text
+from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.sip.message cimport SipMessage
 from uacfast.tm.table cimport Branch, Transaction
 
@@ -23,6 +24,14 @@ cdef class RequestPolicy:
     cdef bint prepare(self, object context, SipMessage request)
     cdef bint target(self, object context, int step, SipMessage request)
     cdef bint goes_on_after(self, object context, int status)
+
+
+cdef class ScriptHost(RequestPolicy):
+    cdef void request(self, SipMessage request, const udp_address *reply_to) noexcept
+    cdef bint reply(self, SipMessage response, Branch *branch) noexcept
+    cdef bint hears_failure(self, Transaction *transaction) noexcept
+    cdef bint failure(self, Transaction *transaction, Branch *chosen, SipMessage response) noexcept
+    cdef void branch_failed(self, Transaction *transaction, Branch *branch, SipMessage response) noexcept
 
 
 cdef class RouteListener:

@@ -25,6 +25,31 @@ cdef class RequestPolicy:
         return False
 
 
+cdef class ScriptHost(RequestPolicy):
+    """Runs a script on every message. It does to a request what the engine would do by itself: nothing is done but what
+    the script asks for. As a RequestPolicy it only prepares further attempts of what the script has relayed."""
+
+    cdef void request(self, SipMessage request, const udp_address *reply_to) noexcept:
+        """A request with readable mandatory header fields: a new one, a copy of one, an ACK, a CANCEL."""
+
+    cdef bint reply(self, SipMessage response, Branch *branch) noexcept:
+        """A response, before anything is done with it; `branch` is NULL when it belongs to none of the living. True when
+        it goes on its way, False when it is dropped or will be taken in later (Engine.take_response())."""
+        return True
+
+    cdef bint hears_failure(self, Transaction *transaction) noexcept:
+        """Whether failure() is wanted for this transaction, even after a 6xx or a CANCEL."""
+        return False
+
+    cdef bint failure(self, Transaction *transaction, Branch *chosen, SipMessage response) noexcept:
+        """All branches failed; `response` is the chosen one's, None when that is ours. True when the script has begun
+        another attempt or has answered, or will later."""
+        return False
+
+    cdef void branch_failed(self, Transaction *transaction, Branch *branch, SipMessage response) noexcept:
+        """One branch has a negative final response, which is None when it is ours; others may still be waiting."""
+
+
 cdef class RouteListener:
     """Hears of requests and responses that carry a Record-Route value of ours."""
 

@@ -13,6 +13,7 @@ cdef struct Refusal:
     sip_text extra_lines
 
 
+cdef void check_octets(SipMessage request, ProxySettings settings, Refusal *refusal) noexcept
 cdef void check_form(SipMessage request, ProxySettings settings, Refusal *refusal) noexcept
 cdef void check_forwarding(SipMessage request, ProxySettings settings, Refusal *refusal) noexcept
 cdef bint has_looped(SipMessage request, UdpTransport transport, uint32_t loop_hash) noexcept

@@ -47,6 +47,20 @@ cdef void check_form(SipMessage request, ProxySettings settings, Refusal *refusa
         refuse(refusal, 400, b"Bad Request URI")
 
 
+cdef void check_octets(SipMessage request, ProxySettings settings, Refusal *refusal) noexcept:
+    """The part of the form that a script cannot check: what makes the message unreadable."""
+    cdef uint32_t flaws = request.index.flaws
+    refuse(refusal, 0, NULL)
+    if flaws & SIP_FLAW_LIMIT:
+        refuse(refusal, 400, b"Message exceeds a limit")
+    elif flaws & (SIP_FLAW_HEADER_LINE | SIP_FLAW_NO_EMPTY_LINE):
+        refuse(refusal, 400, b"Malformed header field")
+    elif flaws & SIP_FLAW_REPEATED:
+        refuse(refusal, 400, b"Repeated header field")
+    elif not vias_are_good(request, settings.vias):
+        refuse(refusal, 400, b"Malformed Via")
+
+
 cdef bint vias_are_good(SipMessage request, int limit) noexcept:
     """Whether the values beside the topmost one on its line parse, and there are not more than the limit."""
     cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_VIA)

@@ -16,6 +16,7 @@ cdef class StatelessReplies:
     cdef Counters counters
     cdef siphash_key key
 
+    cdef uint32_t tag_of(self, SipMessage request, char *tag) noexcept
     cdef void send(self, SipMessage request, int status, sip_text reason, sip_text to_tag, sip_text extra_lines,
                    const udp_address *reply_to) noexcept
     cdef void refuse(self, SipMessage request, int status, const char *reason, const udp_address *reply_to) noexcept

@@ -26,10 +26,20 @@ cdef class StatelessReplies:
         self.timers = timers
         self.counters = counters
 
+    cdef uint32_t tag_of(self, SipMessage request, char *tag) noexcept:
+        """The To tag of our replies to this request, which its ACK brings back; `tag` holds 20 octets."""
+        cdef siphash_state state
+        cdef text_writer out
+        siphash_start(&state, &self.key)
+        siphash_add(&state, request.via.value.at, request.via.value.length)
+        siphash_add(&state, request.call_id.at, request.call_id.length)
+        text_writer_start(&out, tag, 20)
+        text_put_hex(&out, siphash_end(&state), 16)
+        return text_writer_length(&out)
+
     cdef void send(self, SipMessage request, int status, sip_text reason, sip_text to_tag, sip_text extra_lines,
                    const udp_address *reply_to) noexcept:
         """One response; with no `to_tag` given, the same request always gets the same one."""
-        cdef siphash_state state
         cdef char tag[20]
         cdef text_writer out
         cdef char *space
@@ -37,12 +47,7 @@ cdef class StatelessReplies:
         cdef uint32_t capacity = datagram_space(
             request.index.headers_end + reason.length + extra_lines.length + <uint32_t>len(line) + 512)
         if to_tag.at == NULL:
-            siphash_start(&state, &self.key)
-            siphash_add(&state, request.via.value.at, request.via.value.length)
-            siphash_add(&state, request.call_id.at, request.call_id.length)
-            text_writer_start(&out, tag, sizeof(tag))
-            text_put_hex(&out, siphash_end(&state), 16)
-            to_tag = text_of(tag, text_writer_length(&out))
+            to_tag = text_of(tag, self.tag_of(request, tag))
         space = self.transport.reserve(capacity)
         if space == NULL:
             return

@@ -1,9 +1,15 @@
 """One message in the hands of a script: what pseudo-variables read and script functions change."""
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from uacfast.leaves.sip_text cimport sip_text
+from uacfast.leaves.udp_batch cimport udp_address
+from uacfast.proxy.engine cimport Engine
+from uacfast.proxy.hooks cimport ScriptHost
 from uacfast.sip.message cimport SipMessage
+from uacfast.sip.plan cimport StoredPlan
 from uacfast.tm.table cimport Branch, Transaction, TransactionTable
 from uacfast.transport.udp cimport UdpTransport
+from uacfast.uac.replace cimport Replacer
 
 cdef enum RouteKind:             # which callback is running (kemi-python.md §1.2)
     ROUTE_NONE                   # mod_init, child_init: there is no message
@@ -23,6 +29,10 @@ cdef class TransactionState:     # what a script keeps about one transaction; Tr
     cdef public list branches                # further destinations: dicts uri, dst_uri, path, q, send_socket, flags
     cdef public str on_branch, on_reply, on_failure, on_branch_failure   # "": not armed
     cdef public dict notes                   # what features keep about the transaction, by feature name
+    cdef StoredPlan plan                     # what the request route made of the request: failure routes begin with it
+    cdef object destination_uri              # $du as the request route left it
+    cdef list attempts                       # StoredPlan of each attempt, by Transaction.context_step
+    cdef dict branch_failures                # branch number -> callback, armed when the branch was made
 
 
 cdef class ScriptRuntime
@@ -37,27 +47,61 @@ cdef class MessageContext:
     cdef UdpTransport transport
     cdef TransactionTable table
     cdef Transaction *transaction            # NULL: there is none yet
-    cdef Branch *branch                      # branch, reply and branch failure callbacks; else NULL
+    cdef Branch *branch                      # reply and branch failure callbacks; failure: the chosen one; else NULL
     cdef RouteKind kind
     cdef readonly TransactionState state
     cdef public object destination_uri       # $du: str or None
     cdef public str send_socket              # $fs: "udp:host:port", "": chosen by destination
     cdef public object dialog                # the tracked dialog of this message, None: there is none
+    cdef readonly int branch_index           # which branch the callback is about, from 0; -1: none
+    cdef readonly int flags_index            # which of state.branch_flags setbflag() and isbflagset() mean
+
+    # For the functions of the transaction modules.
+    cdef MessageContext outer                # the callback that this one runs within
+    cdef udp_address reply_to                # where our responses go
+    cdef uint64_t key_hash                   # 0: not computed yet
+    cdef public bint answered                # a response of ours is on its way
+    cdef bint relayed, absorbed, source_marked, dropped, failed, suspended, released
+    cdef str event_callback, event           # events: the method's name and what happened
+    cdef int replaced                        # bits 1 << ReplacedHeader: set in this callback
+    cdef public int error                    # status of the last failure inside a function, for sl_reply_error(); 0: none
+    cdef bint owes_error                     # t_relay() failed and nobody has answered yet
+    cdef const char *first_request_uri       # failure callbacks: to tell whether the script chose a new destination
+    cdef object first_destination_uri
+    cdef StoredPlan applied                  # keeps the texts that the message's edits refer to
+    cdef bytes octets, reply_octets          # after a wait: what the messages are scans of
+    cdef uint32_t slot                       # transaction and branch while a function waits
+    cdef uint64_t check
+    cdef int branch_number
+
+    cdef void remember_place(self) noexcept
+    cdef void find_place(self) noexcept
 
 
-cdef class ScriptRuntime:                    # one per worker: what all KSR modules share
+cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modules share
     cdef public MessageContext context       # the message being worked on
     cdef readonly dict variables             # $var, $vn, $vz: per worker, survive messages
     cdef readonly dict shared                # $shv
     cdef public object hash_tables           # htable; None until it is configured
     cdef public object features              # proxy.features.EdgeFeatures: registrar, flood guard, digest, source groups
-    cdef public object uac_request           # $uac_req(...)
     cdef public object statistics            # function without arguments: name -> count; None: there are none
     cdef readonly dict definitions           # $def(...): name -> text or int
     cdef public dict rpc_reply               # $jsonrpl(...): code, text and body of the last call
+    cdef public object uac_request           # $uac_req(...): a RequestDescription
+    cdef public object requests              # uac_req_send(): a RequestSender
+    cdef readonly Engine engine
+    cdef readonly Replacer replacer          # From and To
+    cdef public object registrations         # uac_reg_*; None: nothing is registered
+    cdef public object dialogs               # dialog; None: dialogs are not tracked
+    cdef public object control               # the control part (Engine.control); None: there is none
 
     cdef int send_reply(self, int status, str reason, bytes extra_lines, bint stateless) except? -2
+    cpdef object wait(self, object awaitable)
 
 
 cdef class KsrModule:                        # base of KSR.tm, KSR.pv, ...
     cdef ScriptRuntime runtime
+
+
+cdef str str_of(sip_text text)
+cdef sip_text kept(SipMessage message, str text)

@@ -166,10 +166,13 @@ cdef void put_marked_via(SipMessage request, const sip_header *header, text_writ
     if via.rport_parameter.at != NULL:
         at = put_rport(request, at, out)
     text_put(out, at, <size_t>(value_end - at))
-    if via.rport_parameter.at != NULL or not via_names_source(request):
+    if via.rport_parameter.at != NULL or request.force_rport or not via_names_source(request):
         length = address_host_text(&request.source, host)
         text_put_string(out, b";received=")
         text_put(out, host, length)
+        if request.force_rport and via.rport_parameter.at == NULL:
+            text_put_string(out, b";rport=")
+            text_put_uint(out, address_port(&request.source))
     text_put(out, value_end, <size_t>(header.line.at + header.line.length - value_end))
 
 

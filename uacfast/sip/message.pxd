@@ -55,6 +55,7 @@ cdef class SipMessage:
     cdef sip_text next_hop          # explicit destination URI ($du), .at NULL: Route or Request-URI decide
     cdef bint record_route          # a Record-Route value is to be added
     cdef sip_text record_route_parameters   # ";vsf=..." and the like, to stand after ftag
+    cdef sip_text added_route_parameters    # what a script adds to them, to stand last
     cdef sip_text route_parameters  # parameters of our own Route value, after loose routing
     cdef bint loose_routed          # our own Route value was there and is taken off
     cdef bint upstream              # in-dialog request from callee to caller (RR6)
@@ -68,6 +69,8 @@ cdef class SipMessage:
     cdef uint64_t dialog            # the tracked dialog that it begins or belongs to, a handle of the core's; 0: none
     cdef bint other_leg             # of that dialog's caller with another callee than the one whose 2xx won
     cdef sip_text dialog_parameter  # ";did=...", to stand after ftag, before the others; .at NULL: none
+
+    cdef bint force_rport           # responses go to the source port, although the Via does not ask for it (RFC 3581)
 
     cdef uint32_t scratch_used
     cdef char scratch[SCRATCH_SIZE]

@@ -24,6 +24,7 @@ cdef class SipMessage:
         """Index `data`, which must stay in place as long as this message is used."""
         edit_list_clear(&self.edits)
         self.scratch_used = 0
+        self.force_rport = False
         return sip_scan(&self.index, data, size, limits, accept_lf)
 
     cdef void reset_plan(self) noexcept:
@@ -31,6 +32,7 @@ cdef class SipMessage:
         self.next_hop = no_text()
         self.record_route = False
         self.record_route_parameters = no_text()
+        self.added_route_parameters = no_text()
         self.route_parameters = no_text()
         self.loose_routed = False
         self.upstream = False

@@ -14,6 +14,8 @@ from uacfast.transport.udp cimport UdpTransport
 cdef class TransactionUser:
     """The core above the transactions (RFC 3261's TU)."""
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept
+    cdef bint always_asked(self, Transaction *transaction) noexcept
+    cdef void branch_failed(self, Branch *branch, SipMessage response) noexcept
     cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept
     cdef void local_final(self, Transaction *transaction, int status, SipMessage response) noexcept
     cdef void local_provisional(self, Transaction *transaction, SipMessage response) noexcept
@@ -39,6 +41,7 @@ cdef class ResponseContext(BranchUser):
     cdef void reply_locally(self, Transaction *transaction, int status) noexcept
     cdef void forget(self, Transaction *transaction) noexcept
     cdef void finish_if_all_failed(self, Transaction *transaction, Branch *last, SipMessage response) noexcept
+    cdef void answer_upstream(self, Transaction *transaction, Branch *chosen, Branch *last, SipMessage response) noexcept
     cdef int rank(self, const Branch *branch) noexcept
     cdef Branch *best(self, Transaction *transaction) noexcept
     cdef void add_other_challenges(self, Transaction *transaction, Branch *chosen, SipMessage response) noexcept

@@ -13,7 +13,7 @@ from uacfast.leaves.text_writer cimport (
 )
 from uacfast.sip.build cimport is_last_via, remove_top_via, write_message
 from uacfast.sip.message cimport literal, no_text, text_of
-from uacfast.tm.table cimport CANCELLED, CANCEL_NONE, FINAL_SENT, LOCAL, LOCALLY_MADE
+from uacfast.tm.table cimport CANCELLED, CANCEL_NONE, FINAL_SENT, LOCAL, LOCALLY_MADE, REPLY_DROPPED
 from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
@@ -24,6 +24,13 @@ cdef class TransactionUser:
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept:
         """All branches failed, `failed` being the best: True when the core has begun another attempt."""
         return False
+
+    cdef bint always_asked(self, Transaction *transaction) noexcept:
+        """Whether try_next() is to be called even after a 6xx or a CANCEL."""
+        return False
+
+    cdef void branch_failed(self, Branch *branch, SipMessage response) noexcept:
+        """One branch of a transaction with a context has failed; `response` is None when its final is ours."""
 
     cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept:
         """A response is about to go upstream in a transaction of a tracked dialog."""
@@ -92,6 +99,8 @@ cdef class ResponseContext(BranchUser):
             text_put_uint(&reason, branch.final)
             text_put_string(&reason, b"\r\n")
             self.cancel_pending(transaction, text_of(line, text_writer_length(&reason)))
+        if transaction.context != NULL and not transaction.flags & LOCAL:
+            self.core.branch_failed(branch, response)
         self.finish_if_all_failed(transaction, branch, response)
 
     cdef void finish_if_all_failed(self, Transaction *transaction, Branch *last, SipMessage response) noexcept:
@@ -105,7 +114,8 @@ cdef class ResponseContext(BranchUser):
                 return
             branch = branch.next
         chosen = self.best(transaction)
-        if (chosen.final < 600 or self.settings.disable_6xx_block) and not transaction.flags & CANCELLED:
+        if ((chosen.final < 600 or self.settings.disable_6xx_block) and not transaction.flags & CANCELLED
+                or not transaction.flags & LOCAL and self.core.always_asked(transaction)):
             if chosen != last:
                 if chosen.response.at != NULL and self.stored.scan(chosen.response.at, chosen.response.length,
                                                                    &self.no_limits, True) == SIP_SCAN_OK:
@@ -117,6 +127,10 @@ cdef class ResponseContext(BranchUser):
         if transaction.flags & LOCAL:
             self.local.local_final(transaction, chosen.final, response)
             return
+        self.answer_upstream(transaction, chosen, last, response)
+
+    cdef void answer_upstream(self, Transaction *transaction, Branch *chosen, Branch *last, SipMessage response) noexcept:
+        """Send the chosen branch's final response on; `response` is `last`'s."""
         if chosen.flags & LOCALLY_MADE:
             self.reply_locally(transaction, chosen.final)
             return
@@ -263,4 +277,6 @@ cdef class ResponseContext(BranchUser):
             inside = 100 + status % 100
         if branch.flags & LOCALLY_MADE and self.settings.faked_reply_prio:
             inside += 300
+        if branch.flags & REPLY_DROPPED:
+            order += 10
         return order * 1000 + inside

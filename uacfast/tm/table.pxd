@@ -32,6 +32,7 @@ cdef enum:                       # Branch.cancel_state
 cdef enum:                       # Branch.flags
     LOCALLY_MADE = 1             # its final is ours (408, 503), not the callee's (Kamailio: faked reply)
     GOT_PROVISIONAL = 2
+    REPLY_DROPPED = 4            # its refusal goes upstream only if there is no other
 
 cdef enum:                       # next hop addresses of one branch, RFC 3263 failover
     ALTERNATIVES = 8

@@ -1,0 +1,109 @@
+"""KSR.uac: the functions of Kamailio's uac module (kemi-python.md §3.1, uac-semantics §5)."""
+from uacfast.leaves.sip_text cimport sip_text
+from uacfast.routing.context cimport (
+    KsrModule, MessageContext, ROUTE_BRANCH, ROUTE_BRANCH_FAILURE, ROUTE_FAILURE, ROUTE_REQUEST, kept,
+)
+from uacfast.sip.message cimport NameReplacement, SipMessage, no_text
+from uacfast.uac.replace cimport REPLACE_FROM, REPLACE_TO, ReplacedHeader
+
+
+cdef class UacModule(KsrModule):
+
+    # --- From and To ---------------------------------------------------------------------------------------------
+
+    cdef int replace(self, ReplacedHeader which, str display, str uri):
+        """1, or -1: not possible, or that header's URI was replaced in this callback already."""
+        cdef MessageContext context = self.runtime.context
+        cdef SipMessage message = context.message
+        cdef NameReplacement *new
+        cdef sip_text new_display = no_text()
+        cdef sip_text new_uri = no_text()
+        if context.kind not in (ROUTE_REQUEST, ROUTE_BRANCH, ROUTE_FAILURE, ROUTE_BRANCH_FAILURE):
+            return -1
+        new = &message.new_from if which == REPLACE_FROM else &message.new_to
+        # A branch or another attempt may have a name of its own: one replacement, which wins over the earlier one.
+        if new.has_uri and (context.kind == ROUTE_REQUEST or context.replaced & 1 << <int>which):
+            return -1
+        if display is not None:
+            new_display = kept(message, display)
+            if new_display.at == NULL:
+                return -1
+        if uri:
+            new_uri = kept(message, uri)
+            if new_uri.at == NULL:
+                return -1
+        elif display is None:
+            return -1
+        if not self.runtime.replacer.replace(message, which, display is not None, new_display, new_uri):
+            return -1
+        if uri:
+            context.replaced |= 1 << <int>which
+        return 1
+
+    def uac_replace_from(self, str display not None, str uri not None):
+        """An empty display removes the name, an empty URI leaves the URI as it is."""
+        return self.replace(REPLACE_FROM, display, uri)
+
+    def uac_replace_from_uri(self, str uri not None):
+        return self.replace(REPLACE_FROM, None, uri)
+
+    def uac_replace_to(self, str display not None, str uri not None):
+        return self.replace(REPLACE_TO, display, uri)
+
+    def uac_replace_to_uri(self, str uri not None):
+        return self.replace(REPLACE_TO, None, uri)
+
+    def uac_restore_from(self):
+        """Restore by hand what loose_route() found in our Route value: 1, or -1 when nothing is stored."""
+        cdef MessageContext context = self.runtime.context
+        return 1 if context.kind == ROUTE_REQUEST and self.runtime.replacer.restore(context.message, REPLACE_FROM) else -1
+
+    def uac_restore_to(self):
+        cdef MessageContext context = self.runtime.context
+        return 1 if context.kind == ROUTE_REQUEST and self.runtime.replacer.restore(context.message, REPLACE_TO) else -1
+
+    # --- requests of our own -------------------------------------------------------------------------------------
+
+    def uac_req_send(self):
+        """Send what $uac_req(...) describes: 1, or -1 when something needed is missing or it cannot be sent."""
+        request = self.runtime.uac_request
+        return -1 if request is None else request.send()
+
+    # --- registrations -------------------------------------------------------------------------------------------
+
+    cdef int registrations(self, str name, tuple arguments) except? -2:
+        """A method of the registrations; -1 when nothing is registered."""
+        registrations = self.runtime.registrations
+        return -1 if registrations is None else getattr(registrations, name)(*arguments)
+
+    def uac_reg_lookup(self, str uuid not None, str variable not None):
+        """Set the pseudo-variable of that name to the local URI of this record: 1, or -1."""
+        return self.registrations("uac_reg_lookup", (uuid, variable))
+
+    def uac_reg_lookup_uri(self, str uri not None, str variable not None):
+        return self.registrations("uac_reg_lookup_uri", (uri, variable))
+
+    def uac_reg_status(self, str uuid not None):
+        return self.registrations("uac_reg_status", (uuid,))
+
+    def uac_reg_request_to(self, str user not None, int mode):
+        return self.registrations("uac_reg_request_to", (user, mode))
+
+    def uac_reg_enable(self, str attribute not None, str value not None):
+        return self.registrations("uac_reg_enable", (attribute, value))
+
+    def uac_reg_disable(self, str attribute not None, str value not None):
+        return self.registrations("uac_reg_disable", (attribute, value))
+
+    def uac_reg_refresh(self, str uuid not None):
+        return self.registrations("uac_reg_refresh", (uuid,))
+
+    # --- answering challenges ------------------------------------------------------------------------------------
+
+    def uac_auth(self):
+        """Answer the challenge of the branch that failed: 1 when credentials were added for the next attempt, else -1."""
+        return self.uac_auth_mode(0)
+
+    def uac_auth_mode(self, int mode):
+        """The same; bit 0 of mode: the password is an HA1."""
+        return -1
