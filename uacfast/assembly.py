@@ -8,6 +8,7 @@ from uacfast.proxy.dialog_commands import dialog_commands
 from uacfast.proxy.engine import Engine
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing import script_file
+from uacfast.routing.registrations import ScriptRegistrations
 from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
 from uacfast.routing.watchdog import Watchdog
@@ -115,7 +116,8 @@ class AssembledEngine:
                             rr_from_store_param=uac.rr_from_store_param, rr_to_store_param=uac.rr_to_store_param,
                             restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
                             restore_seal=uac.restore_seal, restore_dlg=uac.restore_dlg, dialogs=engine.dialogs)
-        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs)
+        functions = self.registrations.functions if self.registrations is not None else None
+        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, functions)
         self._apply_script(config, replacer)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
@@ -161,6 +163,9 @@ class AssembledEngine:
             if self._config is not config:
                 raise ValueError("script.file was added: this needs a restart.")
             script = Script(self.engine, replacer, config.script.file, self._rank)
+            if self.registrations is not None:
+                script.registrations = ScriptRegistrations(script, self.registrations.functions, config.uac,
+                                                           lambda: self.control)
             script_file.start(script)
             self.engine.set_script(script)
             self._script = script

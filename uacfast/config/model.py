@@ -179,12 +179,12 @@ class Uac(Table, frozen=True, kw_only=True):
     reg_retry_refused: v.SecondsOrZero = 0             # our own: seconds to wait after 401, 403, 404, 407 and 6xx, when
     #                                                    that is more than reg_retry_interval
     reg_retry_after: v.Flag = False                    # our own: wait at least as long as Retry-After says
-    reg_enable_after: v.SecondsOrZero = 0              # our own: seconds after which a record that a failure has disabled
+    reg_enable_after: v.SecondsOrZero = 0              # our own: seconds after which a record that a failure disabled
     #                                                    is enabled again; 0: never
     reg_max_rate: v.CountOrZero = 0                    # our own: registrations begun per second and worker; 0: no limit
     reg_registrar_rate: v.CountOrZero = 0              # our own: the same for each registrar
-    reg_breaker_failures: v.CountOrZero = 0            # our own: 5xx and missing answers in a row after which a registrar
-    #                                                    is left alone; 0: never
+    reg_breaker_failures: v.CountOrZero = 0            # our own: 5xx and missing answers in a row after which a
+    #                                                    registrar is left alone; 0: never
     reg_breaker_interval: v.Seconds = 60               # our own: seconds it is left alone, twice as long each time
     reg_service_route: v.Flag = False                  # our own: Path is supported, Service-Route kept and followed
     default_socket: v.Text = ""                        # udp:ADDRESS:PORT of a [[listen]]; "": chosen by destination

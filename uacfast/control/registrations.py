@@ -3,6 +3,7 @@
 Every worker gets every row, one of them drives it. What the workers report of their records' states goes into the store,
 so that a restart registers only what is due, and to the other workers.
 """
+
 import asyncio
 import contextlib
 import time
@@ -15,15 +16,15 @@ from uacfast.control.uac_commands import UacCommands
 from uacfast.fault import Fault, Unreachable
 from uacfast.store import Store, StoreError, open_store
 
-CHUNK = 1000                    # rows in one message
-FINISH_CHUNK = 50_000           # records that one call goes through
-STATES_KEPT = 2_000_000         # states that wait for the database
-STATES_BATCH = 1000             # of them in one go
-QUARANTINE_KEPT = 10_000        # invalid rows whose reason is kept
+CHUNK = 1000  # rows in one message
+FINISH_CHUNK = 50_000  # records that one call goes through
+STATES_KEPT = 2_000_000  # states that wait for the database
+STATES_BATCH = 1000  # of them in one go
+QUARANTINE_KEPT = 10_000  # invalid rows whose reason is kept
 PROGRESS_SECONDS = 5.0
-RETRY_SECONDS = (1.0, 60.0)     # pause after a load that failed: first, longest
-CALL_SECONDS = 60.0             # a busy worker may need long for its answer
-LOGGED_ROWS = 20                # invalid rows that are logged one by one
+RETRY_SECONDS = (1.0, 60.0)  # pause after a load that failed: first, longest
+CALL_SECONDS = 60.0  # a busy worker may need long for its answer
+LOGGED_ROWS = 20  # invalid rows that are logged one by one
 
 logger = log.get("registrations")
 
@@ -53,7 +54,11 @@ class Registrations(Part):
             self._store = await open_store(uac.reg_db_url)
         except StoreError as error:
             raise ValueError(f"uac.reg_db_url: {error}") from None
-        self._server.services |= {"registration_states": self._take_states, "registration_action": self._act_posted}
+        self._server.services |= {
+            "registration_states": self._take_states,
+            "registration_action": self._act_posted,
+            "registration_refresh": lambda worker, uuid: self.refresh(uuid),
+        }
         UacCommands(self, self._server).add_to(self._server.dispatcher)
         if uac.reg_keep_states:
             self._run(self._write_states())
@@ -138,8 +143,9 @@ class Registrations(Part):
         async for rows in self._store.registrations(self._table, CHUNK):
             owners = None
             if survivor is not None:
-                owners = await self._server.call_worker(survivor, "reg.owners", [row[0] for row in rows],
-                                                        timeout=CALL_SECONDS)
+                owners = await self._server.call_worker(
+                    survivor, "reg.owners", [row[0] for row in rows], timeout=CALL_SECONDS
+                )
             refused = (await self._call(targets, "reg.rows", rows, owners))[0]
             for uuid, reason in refused:
                 refused_rows += 1
@@ -159,8 +165,11 @@ class Registrations(Part):
         report = await self._finish(targets)
         if not dry:
             self.quarantine = quarantine
-            logger.info("registrations: %d rows, %d new, %d changed, %d unchanged, %d removed, %d cannot be used", progress.done,
-                        *(report[name] for name in ("added", "changed", "unchanged", "removed", "quarantined")))
+            logger.info(
+                "registrations: %d rows, %d new, %d changed, %d unchanged, %d removed, %d cannot be used",
+                progress.done,
+                *(report[name] for name in ("added", "changed", "unchanged", "removed", "quarantined")),
+            )
         return report
 
     async def _finish(self, targets: list[int]) -> dict[str, Any]:
@@ -169,14 +178,16 @@ class Registrations(Part):
         for index in targets:
             cursor = 0
             while cursor >= 0:
-                cursor, report = await self._server.call_worker(index, "reg.finish", cursor, FINISH_CHUNK,
-                                                                timeout=CALL_SECONDS)
+                cursor, report = await self._server.call_worker(
+                    index, "reg.finish", cursor, FINISH_CHUNK, timeout=CALL_SECONDS
+                )
             reports.append(report)
         return reports[0]
 
     async def _call(self, targets: Iterable[int], name: str, *arguments: Any) -> list[Any]:
-        return await asyncio.gather(*(self._server.call_worker(index, name, *arguments, timeout=CALL_SECONDS)
-                                      for index in targets))
+        return await asyncio.gather(
+            *(self._server.call_worker(index, name, *arguments, timeout=CALL_SECONDS) for index in targets)
+        )
 
     async def _show_ramp(self) -> None:
         """Log how many are registered, until no more attempts wait."""
@@ -191,7 +202,9 @@ class Registrations(Part):
             waiting = sum(one["waiting"] + one["in_flight"] for one in metrics)
             registered = states["registered"]
             if waiting == 0:
-                logger.info("registrations: %s", ", ".join(f"{count} {name}" for name, count in states.items() if count))
+                logger.info(
+                    "registrations: %s", ", ".join(f"{count} {name}" for name, count in states.items() if count)
+                )
                 return
             if progress is None:
                 progress = Progress("registered", registered + waiting)
@@ -280,7 +293,7 @@ class Registrations(Part):
             self._run(self._mirror(others, rows))
 
     async def _mirror(self, others: list[int], rows: list[list[Any]]) -> None:
-        with contextlib.suppress(Fault):      # one that is being replaced reads them from the database
+        with contextlib.suppress(Fault):  # one that is being replaced reads them from the database
             await self._call(others, "reg.mirror", rows)
 
     async def _write_states(self) -> None:
@@ -326,5 +339,3 @@ class Progress:
         rate = self.done / (now - self._began)
         left = max(self._total - self.done, 0) / rate if rate > 0 else 0
         logger.info("%d of %d %s, %.0f per second, about %.0f s left", self.done, self._total, self._what, rate, left)
-
-

@@ -1,15 +1,16 @@
 """uac.*: the commands of remote registration, as Kamailio answers them, and three of our own (uac-semantics §7)."""
+
 from typing import Any
 
 from uacfast.control.dispatcher import Dispatcher, Records, text_argument
 from uacfast.fault import Fault
 
 MASK = "********"
-DUMP_CHUNK = 2000               # records in one message
-SORTED_DUMP = 20_000            # up to so many records come in Kamailio's order, more as they lie
-ROW_TEXTS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14)     # parameters of uac.reg_add that are texts
+DUMP_CHUNK = 2000  # records in one message
+SORTED_DUMP = 20_000  # up to so many records come in Kamailio's order, more as they lie
+ROW_TEXTS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14)  # parameters of uac.reg_add that are texts
 ROW_NUMBERS = (10, 11, 12)
-UNSET_BY_DOT = (5, 7, 8, 13, 14, 15)                   # realm, auth_password, auth_ha1, socket, contact_addr, contact_user
+UNSET_BY_DOT = (5, 7, 8, 13, 14, 15)  # realm, auth_password, auth_ha1, socket, contact_addr, contact_user
 CONTACT_ADDR, SOCKET = 14, 13
 
 
@@ -24,16 +25,30 @@ class UacCommands:
         """Adds them all."""
         add = dispatcher.add
         add("uac.reg_dump", self._dump, "All remote registrations.")
-        add("uac.reg_info", self._info, "One registration; arguments: attribute (l_uuid, l_username, r_username, "
-            "auth_username), value.")
-        for name, text in (("enable", "Enable a registration"), ("disable", "Disable a registration"),
-                           ("register", "Send a REGISTER now"), ("unregister", "Send a REGISTER with Expires: 0 now")):
+        add(
+            "uac.reg_info",
+            self._info,
+            "One registration; arguments: attribute (l_uuid, l_username, r_username, auth_username), value.",
+        )
+        for name, text in (
+            ("enable", "Enable a registration"),
+            ("disable", "Disable a registration"),
+            ("register", "Send a REGISTER now"),
+            ("unregister", "Send a REGISTER with Expires: 0 now"),
+        ):
             add(f"uac.reg_{name}", self._acting(name), f"{text}; arguments: attribute, value.")
-        add("uac.reg_reload", self._reload, "Read the table again, what is unchanged goes on; argument: dry, to tell "
-            "only what would change.")
+        add(
+            "uac.reg_reload",
+            self._reload,
+            "Read the table again, what is unchanged goes on; argument: dry, to tell only what would change.",
+        )
         add("uac.reg_refresh", self._refresh, "Read one row again; argument: l_uuid.")
         add("uac.reg_active", self._active, "Switch scheduled registering on (1) or off (0).")
-        add("uac.reg_add", self._add, "Add a registration in memory; arguments: the columns from l_uuid to contact_addr.")
+        add(
+            "uac.reg_add",
+            self._add,
+            "Add a registration in memory; arguments: the columns from l_uuid to contact_addr.",
+        )
         add("uac.reg_remove", self._remove, "Remove a registration from memory; argument: l_uuid.")
         add("uac.reg_explain", self._explain, "What has become of a registration and why; argument: l_uuid.")
         add("uac.reg_quarantine", self._quarantine, "Rows of the table that cannot be used, with the reason.")
@@ -66,8 +81,10 @@ class UacCommands:
         return await self._registrations.act("explain", "l_uuid", _uuid(arguments))
 
     async def _quarantine(self, _arguments: list[Any]) -> Records:
-        return Records({"l_uuid": uuid, "reason": reason, "since": int(since)}
-                       for uuid, (reason, since) in self._registrations.quarantine.items())
+        return Records(
+            {"l_uuid": uuid, "reason": reason, "since": int(since)}
+            for uuid, (reason, since) in self._registrations.quarantine.items()
+        )
 
     async def _registrars(self, arguments: list[Any]) -> Records:
         most = _number(arguments[0]) if arguments else 20
@@ -87,6 +104,7 @@ class UacCommands:
     def _acting(self, command: str) -> Any:
         async def handle(arguments: list[Any]) -> None:
             await self._registrations.act(command, *_filter(arguments))
+
         return handle
 
     async def _reload(self, arguments: list[Any]) -> dict[str, Any] | None:
@@ -114,8 +132,10 @@ class UacCommands:
         if len(arguments) < 15:
             raise Fault(400, "Invalid Parameters")
         wrong = Fault(400, "Invalid Parameters")
-        values: list[Any] = [text_argument(arguments, index, wrong) if index not in ROW_NUMBERS else _number(arguments[index])
-                             for index in range(min(len(arguments), 16))]
+        values: list[Any] = [
+            text_argument(arguments, index, wrong) if index not in ROW_NUMBERS else _number(arguments[index])
+            for index in range(min(len(arguments), 16))
+        ]
         values += [""] * (16 - len(values))
         for index in UNSET_BY_DOT:
             if values[index] == ".":

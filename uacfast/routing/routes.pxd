@@ -9,6 +9,8 @@ from uacfast.proxy.networks cimport Networks
 from uacfast.routing.template cimport Template, Variable
 from uacfast.sip.message cimport SipMessage
 from uacfast.transport.udp cimport UdpTransport
+from uacfast.uac.auth cimport SecretList
+from uacfast.uac.registration.functions cimport RegistrationFunctions
 from uacfast.uac.replace cimport Replacer
 
 cdef enum:
@@ -33,7 +35,14 @@ cdef class CompiledRoute:
     cdef int reply_code
     cdef bytes reply_reason
     cdef uint32_t fr_timer, fr_inv_timer
+    cdef bint looks_up_registrations
+    cdef Template account_user       # request_to; None: no account is asked for
+    cdef int account_mode
+    # Of the account that a request was found to belong to: set in the copy that with_account() makes.
+    cdef bytes account_uri, account_destination, account_routes
+    cdef SecretList account_secrets
 
+    cdef CompiledRoute with_account(self)
     cdef bint takes(self, SipMessage request, UdpTransport transport) noexcept
     cdef bint takes_method(self, SipMessage request) noexcept
 
@@ -43,5 +52,8 @@ cdef class RouteList(RequestPolicy):
     cdef Replacer replacer
     cdef DialogTracker dialogs
     cdef list routes
+    cdef RegistrationFunctions registrations     # None: nothing is registered
 
+    cdef CompiledRoute account_route(self, CompiledRoute route, SipMessage request)
+    cdef bint go_to_account(self, CompiledRoute route, SipMessage request) noexcept
     cdef bint replace(self, SipMessage request, int which, Template display, Template uri)

@@ -55,7 +55,8 @@ cdef bint write_answer(RecordTable table, Record *record, SipMessage response, t
         notes.sent = text_of(record.credentials.at, record.credentials.length)
     notes.foretold = record.answers == 0
     notes.retried = record.retried
-    if answer_challenges(response, &secret, 1, literal(b"REGISTER"), request_uri(record, uri), no_text(), out, &notes) == 0:
+    if answer_challenges(response, &secret, 1, literal(b"REGISTER"), request_uri(record, uri), no_text(), out,
+                         &notes) == 0:
         return False
     record.retried = notes.retried
     return table.set_block(&record.credentials, start, <uint32_t>(out.at - start))

@@ -1,4 +1,5 @@
 """uac.reg_explain: what has become of a registration and why, in sentences."""
+
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +15,18 @@ REASONS = {
     503: "the registrar has no capacity, or cannot be reached",
 }
 EVENTS = {
-    "due": "its time came and a REGISTER was sent", "overdue": "no answer came within any time that it may take",
-    "expired": "the time that the registrar granted was over", "accepted": "the registrar accepted it",
-    "unbound": "the registrar's list has no Contact of ours", "challenged": "the registrar asked for credentials",
-    "too brief": "the registrar wants a longer expires", "refused": "it was refused",
-    "given up": "it was refused and, without reg_retry_interval, disabled", "enable": "it was enabled",
-    "disable": "it was disabled", "restart": "it was told to, or its row has changed",
+    "due": "its time came and a REGISTER was sent",
+    "overdue": "no answer came within any time that it may take",
+    "expired": "the time that the registrar granted was over",
+    "accepted": "the registrar accepted it",
+    "unbound": "the registrar's list has no Contact of ours",
+    "challenged": "the registrar asked for credentials",
+    "too brief": "the registrar wants a longer expires",
+    "refused": "it was refused",
+    "given up": "it was refused and, without reg_retry_interval, disabled",
+    "enable": "it was enabled",
+    "disable": "it was disabled",
+    "restart": "it was told to, or its row has changed",
 }
 
 
@@ -32,15 +39,22 @@ def explain(found: dict[str, Any], resolved: Callable[[str, int], list[str] | No
     """The command's structure from Management.explain(); `resolved(host, port)` as in WorkerRegistrations."""
     registrar, now = found["registrar"], found["now"]
     answer = {
-        "l_uuid": found["l_uuid"], "state": found["state"], "worker": found["worker"], "summary": _summary(found),
-        "next_attempt": _next_attempt(found), "target": f"{found['auth_proxy']} ({_addresses(found['auth_proxy'], resolved)})",
+        "l_uuid": found["l_uuid"],
+        "state": found["state"],
+        "worker": found["worker"],
+        "summary": _summary(found),
+        "next_attempt": _next_attempt(found),
+        "target": f"{found['auth_proxy']} ({_addresses(found['auth_proxy'], resolved)})",
         "registrar": f"{registrar['records']} records, {registrar['waiting']} waiting, {registrar['in_flight']} under way of "
-                     f"at most {registrar['window']}, {registrar['accepted']} accepted, {registrar['refused']} refused, "
-                     f"{registrar['unanswered']} not answered, breaker {registrar['breaker']}",
+        f"at most {registrar['window']}, {registrar['accepted']} accepted, {registrar['refused']} refused, "
+        f"{registrar['unanswered']} not answered, breaker {registrar['breaker']}",
     }
     if found["expires"] != found["row_expires"]:
-        answer["expires"] = (f"{found['expires']} s are asked for; the row says {found['row_expires']} s"
-                             if found["expires"] else "uac.reg_unregister has silenced it until it is refreshed")
+        answer["expires"] = (
+            f"{found['expires']} s are asked for; the row says {found['row_expires']} s"
+            if found["expires"]
+            else "uac.reg_unregister has silenced it until it is refreshed"
+        )
     if found["service_route"]:
         answer["service_route"] = found["service_route"]
     for number, step in enumerate(found["transitions"], 1):

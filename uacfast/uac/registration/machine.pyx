@@ -221,7 +221,7 @@ cdef class Registrations(LocalUser):
         return True
 
     cdef bint transmit(self, Record *record, SipMessage challenge) noexcept:
-        """Write and send the REGISTER, with the answer to `challenge` if there is one; False when that is not possible."""
+        """Write and send the REGISTER, with the answer to `challenge` if there is one; False: that is not possible."""
         cdef text_writer out
         cdef RecordTable table = self.table
         text_writer_start(&out, self.request, REQUEST_SIZE)
@@ -329,7 +329,8 @@ cdef class Registrations(LocalUser):
         """The error path of uac-semantics §4.6."""
         self.counters.refused += 1
         record.flight.refused += 1
-        self.finish(record, REGISTRATION_REFUSED if self.settings.retry_interval else REGISTRATION_GIVEN_UP, outcome, status)
+        self.finish(record, REGISTRATION_REFUSED if self.settings.retry_interval else REGISTRATION_GIVEN_UP, outcome,
+                    status)
 
     cdef void finish_unregistration(self, Record *record, Outcome *outcome, int status) noexcept:
         """A final response to Expires: 0. Nothing is tried again; a 200 that lists no Contact is the error path, which
@@ -414,10 +415,11 @@ cdef class Registrations(LocalUser):
             self.table.set_state(record, step.next)
 
     cdef void schedule_refresh(self, Record *record, uint64_t since) noexcept:
-        """Kamailio's pass refreshes between T + 3 and 3 s before the end (uac-semantics §4.5); here each record has its own
-        place in that span, always the same one, and short grants are refreshed in their second half."""
+        """Kamailio's pass refreshes between T + 3 and 3 s before the end (uac-semantics §4.5); here each record has its
+        own place in that span, always the same one, and short grants are refreshed in their second half."""
         cdef uint64_t granted = <uint64_t>record.granted * SECOND
-        cdef uint64_t early = (<uint64_t>self.settings.timer_interval + 3) * SECOND + granted * self.settings.refresh_spread // 100
+        cdef uint64_t early = ((<uint64_t>self.settings.timer_interval + 3) * SECOND
+                               + granted * self.settings.refresh_spread // 100)
         cdef uint64_t late = max(<uint64_t>3 * SECOND, min(granted // 10, <uint64_t>30 * SECOND))
         cdef uint64_t first = granted - early if granted > 2 * early else granted // 2
         cdef uint64_t last
@@ -447,7 +449,7 @@ cdef class Registrations(LocalUser):
             self.schedule_soon(record)
 
     cdef void schedule_retry(self, Record *record, Outcome *outcome, int status) noexcept:
-        """reg_retry_interval; with reg_retry_max it doubles with each failure, within 25 % so that not all come together."""
+        """reg_retry_interval; with reg_retry_max it doubles with each failure, less up to a quarter: not all together."""
         cdef RegistrationSettings settings = self.settings
         cdef uint64_t seconds = settings.retry_interval if settings.retry_interval else settings.timer_interval
         cdef uint64_t wait

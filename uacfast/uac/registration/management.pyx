@@ -14,8 +14,8 @@ from uacfast.uac.registration.record cimport (
     AUTH_HA1, AUTH_PASSWORD, AUTH_PROXY, AUTH_USERNAME, Block, CONTACT_ADDR,
     CONTACT_USER, DIRTY, DISABLED, FOREIGN, HISTORY, INIT, L_DOMAIN, L_USERNAME, L_UUID,
     LATENCY_BUCKETS, LATENESS_BUCKETS, ONGOING, ONLINE, QUEUED, R_DOMAIN,
-    R_USERNAME, REALM, SEEN, SOCKET, TEXTS, WANT_NOTHING, WANT_REGISTER, WANT_UNREGISTER, Record, RecordTable, Registrar,
-    Transition, kamailio_hash, text_field,
+    R_USERNAME, REALM, SEEN, SOCKET, TEXTS, WANT_REGISTER, WANT_UNREGISTER, Record, RecordTable, Registrar, Transition,
+    kamailio_hash, text_field,
 )
 from uacfast.uac.registration.request cimport contact_address, put_call_id, read_call_number
 from uacfast.uac.registration.rows cimport PackedRow, pack_row
@@ -99,7 +99,8 @@ cdef class Management:
                 record = self.table.find(uuid)
                 if record == NULL:
                     if not self.dry:
-                        record = self.new_record(row, owners[number] if owners is not None else self.owner_of_uuid(uuid))
+                        owner = owners[number] if owners is not None else self.owner_of_uuid(uuid)
+                        record = self.new_record(row, owner)
                     self.tell("added", row[0])
                 elif self.is_same(record):
                     self.count("unchanged")
@@ -205,9 +206,9 @@ cdef class Management:
     # --- state kept over restarts --------------------------------------------------------------------------------
 
     def take_states(self, int most):
-        """State rows of records that changed since, at most so many: l_uuid, fingerprint, call_id, from_tag, cseq, flags,
-        granted_until, next_attempt, failures, last_status, min_expires, challenge, nonce_count, service_route, target,
-        updated_at. Times are epoch seconds."""
+        """State rows of records that changed since, at most so many: l_uuid, fingerprint, call_id, from_tag, cseq,
+        flags, granted_until, next_attempt, failures, last_status, min_expires, challenge (the credentials sent last),
+        nonce_count (0: it stands in these), service_route, target, updated_at. Times are epoch seconds."""
         cdef Record *record
         cdef uint32_t taken = min(<uint32_t>most, self.table.dirty_count)
         cdef uint32_t i
@@ -227,8 +228,8 @@ cdef class Management:
         if record.call_number:
             put_call_id(record, &out)
         call_id = text[:text_writer_length(&out)].decode()
-        return [text_str(text_field(record, L_UUID)), fingerprint(record), call_id, f"{record.tag_number:016x}", record.cseq,
-                record.flags, self.table.epoch_seconds(record.binding_until if record.flags & ONLINE else 0),
+        return [text_str(text_field(record, L_UUID)), fingerprint(record), call_id, f"{record.tag_number:016x}",
+                record.cseq, record.flags, self.table.epoch_seconds(record.binding_until if record.flags & ONLINE else 0),
                 self.table.epoch_seconds(record.due), record.failures, record.last_status,
                 record.expires if record.expires > record.row_expires else 0,
                 kept_text(&record.credentials), 0, kept_text(&record.service_route),
@@ -291,8 +292,8 @@ cdef class Management:
             record = self.table.find(argument(state[0]))
             if record == NULL or not record.marks & FOREIGN:
                 continue
-            left = state[6] * 1000 - wall
-            record.timer_expires = <uint64_t>(<int64_t>self.table.now + left - left % 10) if left > 0 else self.table.now
+            left = max(state[6] * 1000 - wall, 0)
+            record.timer_expires = self.table.now + <uint64_t>left - <uint64_t>left % 10
             self.table.set_flags(record, state[5])
 
     def owners(self, list uuids not None):
@@ -415,7 +416,8 @@ cdef class Management:
         cdef RegistrationCounters *at = &self.registrations.counters
         cdef int i
         return {
-            "records": self.table.total, "states": {STATES[i]: self.table.by_state[i] for i in range(REGISTRATION_STATES)},
+            "records": self.table.total,
+            "states": {STATES[i]: self.table.by_state[i] for i in range(REGISTRATION_STATES)},
             "waiting": self.table.waiting, "in_flight": self.table.in_flight, "octets": self.table.octets_in_use,
             "counters": {
                 "attempts": at.attempts, "requests": at.requests, "accepted": at.accepted, "unbound": at.unbound,

@@ -151,7 +151,7 @@ cdef class RecordTable:
     cdef uint64_t now                        # ms, a multiple of the wheel's resolution
     cdef int64_t wall_offset                 # ms to add for the epoch
     cdef readonly uint32_t all               # records, those of other workers included
-    cdef readonly uint32_t total, active, disabled    # of those that this worker drives: regtotal, regactive, regdisabled
+    cdef readonly uint32_t total, active, disabled    # regtotal, regactive, regdisabled of what this worker drives
     cdef uint32_t by_state[8]                # the same
     cdef Registrar *all_registrars
     cdef Registrar *ready                    # ring

@@ -64,7 +64,7 @@ cdef uint32_t kamailio_hash(sip_text text) noexcept:
 cdef class RecordTable:
 
     def __cinit__(self, bytes secret, uint64_t now, int64_t wall_offset=0):
-        """`secret`: 16 octets for the indexes; `now`: ms of the monotonic clock; `wall_offset`: ms from it to the epoch."""
+        """`secret`: 16 octets for the indexes; `now`: ms of the monotonic clock; `wall_offset`: from it to the epoch."""
         cdef const char *octets = secret
         if len(secret) != 16:
             raise ValueError("The hash key must be 16 octets long.")
@@ -197,7 +197,8 @@ cdef class RecordTable:
         record.texts_length = <uint16_t>length
         proxy = text_field(record, AUTH_PROXY)
         record.registrar = self.registrar_of(proxy)
-        if record.registrar == NULL or hash_table_insert(&self.uuids, self.hash(text_field(record, L_UUID)), record) != 0:
+        if (record.registrar == NULL
+                or hash_table_insert(&self.uuids, self.hash(text_field(record, L_UUID)), record) != 0):
             if record.registrar != NULL:
                 self.release_registrar(record.registrar)
             slab_free(self.memory, record.texts, length)
@@ -537,5 +538,5 @@ cdef class RecordTable:
             if record.flight != NULL:
                 assert timer_is_running(&record.timer), "an attempt without an end in time"
             elif record.expires and not record.flags & DISABLED:
-                assert record.marks & QUEUED or (record.due and timer_is_running(&record.timer)), "a record without a time"
+                assert record.marks & QUEUED or record.due and timer_is_running(&record.timer), "a record without time"
         return total, active, disabled

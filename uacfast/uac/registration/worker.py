@@ -1,4 +1,5 @@
 """The registrations of one worker: made from the configuration, driven by its ticks, offered to the control part."""
+
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,22 +12,48 @@ from uacfast.uac.registration.management import Management
 from uacfast.uac.registration.record import RecordTable
 from uacfast.uac.registration.settings import RegistrationSettings
 
-SAME_NAME = ("active", "timer_interval", "retry_interval", "random_delay", "hash_size", "keep_callid", "use_domain",
-             "keep_states", "preemptive", "refresh_spread", "min_expires_at_once", "retry_max", "retry_refused",
-             "retry_after", "enable_after", "max_rate", "registrar_rate", "breaker_failures", "breaker_interval",
-             "service_route")
-STATES_AT_ONCE = 500            # rows in one message to the control part
-STATES_TICKS = 20               # ticks after which fewer are sent, too
-CLOCK_TICKS = 100               # ticks between two looks at the wall clock
+SAME_NAME = (
+    "active",
+    "timer_interval",
+    "retry_interval",
+    "random_delay",
+    "hash_size",
+    "keep_callid",
+    "use_domain",
+    "keep_states",
+    "preemptive",
+    "refresh_spread",
+    "min_expires_at_once",
+    "retry_max",
+    "retry_refused",
+    "retry_after",
+    "enable_after",
+    "max_rate",
+    "registrar_rate",
+    "breaker_failures",
+    "breaker_interval",
+    "service_route",
+)
+STATES_AT_ONCE = 500  # rows in one message to the control part
+STATES_TICKS = 20  # ticks after which fewer are sent, too
+CLOCK_TICKS = 100  # ticks between two looks at the wall clock
 
 
 class WorkerRegistrations:
     """`engine`: the worker's proxy.engine.Engine; `control()`: the way to the control part, None while there is none;
     `resolved(host, port)`: the addresses that the resolver knows of a name, or None."""
 
-    def __init__(self, engine: Any, *, siphash_key: bytes, worker: int, workers: int,
-                 control: Callable[[], Any], wall_clock: Callable[[], float] = time.time,
-                 resolved: Callable[[str, int], list[str] | None] = lambda host, port: None):
+    def __init__(
+        self,
+        engine: Any,
+        *,
+        siphash_key: bytes,
+        worker: int,
+        workers: int,
+        control: Callable[[], Any],
+        wall_clock: Callable[[], float] = time.time,
+        resolved: Callable[[str, int], list[str] | None] = lambda host, port: None,
+    ):
         self._engine = engine
         self._control = control
         self._wall_clock = wall_clock
@@ -34,8 +61,9 @@ class WorkerRegistrations:
         self._resolved = resolved
         self.settings = RegistrationSettings()
         self._table = RecordTable(siphash_key, engine.now, 0)
-        self._registrations = Registrations(self._table, self.settings, EngineSender(engine), call_key=siphash_key,
-                                            worker=worker, workers=workers)
+        self._registrations = Registrations(
+            self._table, self.settings, EngineSender(engine), call_key=siphash_key, worker=worker, workers=workers
+        )
         self._set_clock()
         self.management = Management(self._registrations, lambda name: engine.socket_named(name.encode()))
         self.functions = RegistrationFunctions(self.management, self._act)
@@ -77,9 +105,31 @@ class WorkerRegistrations:
     def commands(self) -> dict[str, Callable[..., Any]]:
         """{name: function} for the control part."""
         management = self.management
-        names = ("begin", "hold", "release", "rows", "finish", "load_states", "take_states", "mirror", "owners", "add",
-                 "refresh", "remove", "find", "info", "dump", "enable", "disable", "register", "unregister", "active",
-                 "counts", "metrics", "registrars")
+        names = (
+            "begin",
+            "hold",
+            "release",
+            "rows",
+            "finish",
+            "load_states",
+            "take_states",
+            "mirror",
+            "owners",
+            "add",
+            "refresh",
+            "remove",
+            "find",
+            "info",
+            "dump",
+            "enable",
+            "disable",
+            "register",
+            "unregister",
+            "active",
+            "counts",
+            "metrics",
+            "registrars",
+        )
         return {f"reg.{name}": getattr(management, name) for name in names} | {"reg.explain": self._explain}
 
     def _explain(self, uuid: str) -> dict[str, Any]:
@@ -93,11 +143,20 @@ class WorkerRegistrations:
 
     def histograms(self) -> dict[str, Callable[[], dict[str, Any]]]:
         """For the metrics of the control part."""
+
         def reader(key: str, help: str) -> Callable[[], dict[str, Any]]:
             def read() -> dict[str, Any]:
                 found = self.management.metrics()[key]
-                return {"help": help, "bounds": [bound / 1000 for bound in found["bounds"]], "counts": found["counts"],
-                        "sum": found["sum"] / 1000}
+                return {
+                    "help": help,
+                    "bounds": [bound / 1000 for bound in found["bounds"]],
+                    "counts": found["counts"],
+                    "sum": found["sum"] / 1000,
+                }
+
             return read
-        return {"registration_latency_seconds": reader("latency", "time from REGISTER to its final response"),
-                "registration_lateness_seconds": reader("lateness", "time from a registration's due time to its REGISTER")}
+
+        return {
+            "registration_latency_seconds": reader("latency", "time from REGISTER to its final response"),
+            "registration_lateness_seconds": reader("lateness", "time from a registration's due time to its REGISTER"),
+        }
