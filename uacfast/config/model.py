@@ -340,6 +340,12 @@ class Config(Table, frozen=True, kw_only=True):
         for index, route in enumerate(self.route):
             named = f' (route "{route.name}")' if route.name else ""
             sentences += _without_effect(route, f"route[{index}]", named, _NOT_YET_ROUTE)
+            if route.lookup == "location":
+                sentences.append(f"route[{index}].lookup{named} has no effect in this version: "
+                                 "the request-URI stays as it is")
+            if not self.uac.reg_db_url and (route.lookup == "registrations" or route.request_to is not None):
+                sentences.append(f"route[{index}]{named} asks for accounts, and uac.reg_db_url is not set: "
+                                 "its requests are answered 404")
         if self.script.file and self.route:
             sentences.append("[[route]] has no effect beside script.file: the script decides about every request")
         return sentences

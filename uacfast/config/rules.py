@@ -165,10 +165,6 @@ def _routes(reader: Reader, config: Config, tables: dict[str, Any]) -> None:
         if route is None:
             continue
         path: Path = ("route", index)
-        for name in ("lookup", "request_to"):
-            wanted = route.lookup == "registrations" if name == "lookup" else route.request_to is not None
-            if wanted and not config.uac.reg_db_url and not reader.failed(("uac", "reg_db_url"), path + (name,)):
-                reader.problem(path + (name,), "expected uac.reg_db_url as well: the database of the accounts")
         _actions(reader, route, tables["route"][index], path)
         for name in ("replace_from", "replace_to"):
             replacement = getattr(route, name)

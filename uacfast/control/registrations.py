@@ -1,6 +1,6 @@
 """Registrations seen from the control part: from the store to the workers and back, and commands where they belong.
 
-Every worker gets every row, one of them drives it. What the workers report of their records' states goes into the store,
+Every worker gets every row, one of them drives it. What the workers report of them goes into the store,
 so that a restart registers only what is due, and to the other workers.
 """
 

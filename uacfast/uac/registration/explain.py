@@ -37,7 +37,7 @@ def clock(seconds: int) -> str:
 
 def explain(found: dict[str, Any], resolved: Callable[[str, int], list[str] | None]) -> dict[str, Any]:
     """The command's structure from Management.explain(); `resolved(host, port)` as in WorkerRegistrations."""
-    registrar, now = found["registrar"], found["now"]
+    now = found["now"]
     answer = {
         "l_uuid": found["l_uuid"],
         "state": found["state"],
@@ -45,9 +45,7 @@ def explain(found: dict[str, Any], resolved: Callable[[str, int], list[str] | No
         "summary": _summary(found),
         "next_attempt": _next_attempt(found),
         "target": f"{found['auth_proxy']} ({_addresses(found['auth_proxy'], resolved)})",
-        "registrar": f"{registrar['records']} records, {registrar['waiting']} waiting, {registrar['in_flight']} under way of "
-        f"at most {registrar['window']}, {registrar['accepted']} accepted, {registrar['refused']} refused, "
-        f"{registrar['unanswered']} not answered, breaker {registrar['breaker']}",
+        "registrar": _registrar(found["registrar"]),
     }
     if found["expires"] != found["row_expires"]:
         answer["expires"] = (
@@ -62,6 +60,14 @@ def explain(found: dict[str, Any], resolved: Callable[[str, int], list[str] | No
         answer[f"transition_{number}"] = f"{clock(step['at'])}: {EVENTS[step['event']]}{status}; now {step['state']}"
     answer["now"] = clock(now)
     return answer
+
+
+def _registrar(registrar: dict[str, Any]) -> str:
+    return (
+        f"{registrar['records']} records, {registrar['waiting']} waiting, {registrar['in_flight']} under way of at most "
+        f"{registrar['window']}, {registrar['accepted']} accepted, {registrar['refused']} refused, "
+        f"{registrar['unanswered']} not answered, breaker {registrar['breaker']}"
+    )
 
 
 def _summary(found: dict[str, Any]) -> str:

@@ -449,7 +449,7 @@ cdef class Registrations(LocalUser):
             self.schedule_soon(record)
 
     cdef void schedule_retry(self, Record *record, Outcome *outcome, int status) noexcept:
-        """reg_retry_interval; with reg_retry_max it doubles with each failure, less up to a quarter: not all together."""
+        """reg_retry_interval; with reg_retry_max doubled with each failure, less up to a quarter."""
         cdef RegistrationSettings settings = self.settings
         cdef uint64_t seconds = settings.retry_interval if settings.retry_interval else settings.timer_interval
         cdef uint64_t wait

@@ -229,7 +229,8 @@ cdef class Management:
             put_call_id(record, &out)
         call_id = text[:text_writer_length(&out)].decode()
         return [text_str(text_field(record, L_UUID)), fingerprint(record), call_id, f"{record.tag_number:016x}",
-                record.cseq, record.flags, self.table.epoch_seconds(record.binding_until if record.flags & ONLINE else 0),
+                record.cseq, record.flags,
+                self.table.epoch_seconds(record.binding_until if record.flags & ONLINE else 0),
                 self.table.epoch_seconds(record.due), record.failures, record.last_status,
                 record.expires if record.expires > record.row_expires else 0,
                 kept_text(&record.credentials), 0, kept_text(&record.service_route),

@@ -64,7 +64,7 @@ cdef uint32_t kamailio_hash(sip_text text) noexcept:
 cdef class RecordTable:
 
     def __cinit__(self, bytes secret, uint64_t now, int64_t wall_offset=0):
-        """`secret`: 16 octets for the indexes; `now`: ms of the monotonic clock; `wall_offset`: from it to the epoch."""
+        """`secret`: 16 octets for the indexes; `now`: ms of the monotonic clock, `wall_offset`: to the epoch."""
         cdef const char *octets = secret
         if len(secret) != 16:
             raise ValueError("The hash key must be 16 octets long.")
