@@ -38,7 +38,7 @@ COLUMNS = (
 TEXT, NUMBER = "VARCHAR(255) DEFAULT '' NOT NULL", "INTEGER DEFAULT 0 NOT NULL"
 KINDS = {"expires": NUMBER, "flags": NUMBER, "reg_delay": NUMBER}
 CREATE = f"""
-CREATE TABLE version (table_name VARCHAR(32) NOT NULL, table_version INTEGER DEFAULT 0 NOT NULL);
+CREATE TABLE version (table_name VARCHAR(32) NOT NULL UNIQUE, table_version INTEGER DEFAULT 0 NOT NULL);
 INSERT INTO version VALUES ('uacreg', 5);
 CREATE TABLE uacreg (id INTEGER PRIMARY KEY NOT NULL,
                      {", ".join(f"{name} {KINDS.get(name, TEXT)}" for name in COLUMNS)});

@@ -126,7 +126,7 @@ class Registrations(Part):
         """Bring these workers' records in line with the table; the report of the first of them."""
         async with self._loading:
             if first:
-                await self._store.ensure_ready(self._table)
+                await self._make_tables()
             survivor = next((index for index in sorted(self._ready) if index not in targets), None)
             await self._call(targets, "reg.hold")
             try:
@@ -134,6 +134,15 @@ class Registrations(Part):
             finally:
                 with contextlib.suppress(Fault):
                     await self._call(targets, "reg.release")
+
+    async def _make_tables(self) -> None:
+        try:
+            await self._store.ensure_ready(self._table)
+        except StoreError as error:
+            if error.away:
+                raise
+            # The operator's own table can be read all the same.
+            logger.warning("tables that are missing cannot be made: %s", error)
 
     async def _load_rows(self, targets: list[int], survivor: int | None, dry: bool) -> dict[str, Any]:
         progress = Progress("rows loaded", await self._store.count(self._table))
