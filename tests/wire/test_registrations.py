@@ -412,3 +412,46 @@ def test_calls_of_an_account_go_to_its_registrar(accounts, caller, callee):
         caller.request("INVITE", "sip:bob@anywhere.example", from_="<sip:alice@local>"), ("127.0.0.1", accounts.port)
     )
     assert callee.receive_request("INVITE").request_uri == "sip:acc1@carrier.example"
+
+
+SCRIPT = """
+import KSR
+
+def mod_init():
+    return Script()
+
+class Script:
+    def child_init(self, rank):
+        return 0
+
+    def ksr_request_route(self, msg):
+        uac, pv = KSR.uac, KSR.pv
+        found = [uac.uac_reg_status("acc1"), uac.uac_reg_status("nope"), uac.uac_reg_lookup("acc1", "$avp(uri)"),
+                 uac.uac_reg_lookup_uri("sip:alice@x", "$avp(uuid)"), uac.uac_reg_lookup_uri("alice", "$avp(no)"),
+                 uac.uac_reg_request_to("acc1", 0), uac.uac_reg_refresh("acc1"), uac.uac_reg_refresh("nope"),
+                 uac.uac_reg_disable("l_uuid", "acc2"), uac.uac_reg_disable("l_domain", "x")]
+        texts = [pv.get(name) for name in ("$avp(uri)", "$avp(uuid)", "$ru", "$du", "$avp(user)", "$avp(password)")]
+        KSR.sl.sl_send_reply(200, " ".join(map(str, found + texts)))
+        return 1
+"""
+
+
+def test_functions_in_a_script(accounts, registrar, caller, tmp_path):
+    (tmp_path / "edge.py").write_text(SCRIPT)
+    accounts.add("acc1", "acc2")
+    accounts.start(
+        routes=(),
+        extra=f'[script]\nfile = "{tmp_path}/edge.py"\n',
+        auth_realm_avp="$avp(realm)",
+        auth_username_avp="$avp(user)",
+        auth_password_avp="$avp(password)",
+    )
+    accounts.wait_for(regactive=2)
+    caller.send(caller.request("MESSAGE", "sip:bob@127.0.0.1"), ("127.0.0.1", accounts.port))
+    answer = caller.receive_reply(200)
+    assert answer.reason.split() == [
+        *("1 -1 1 1 -2 1 1 -1 1 -3".split()),
+        "sip:alice@local.example.com", "acc2", f"sip:acc1@127.0.0.1:{registrar.port}", registrar.uri, "au", "secret",
+    ]  # fmt: skip
+    accounts.wait_for(regdisabled=1)
+    registrar.wait_for(lambda one: len(one.of("acc1")) == 4)        # uac_reg_refresh() read the row again
