@@ -1,25 +1,35 @@
 """One worker's engine put together from a configuration: proxy, From/To replacement, routes."""
+import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from uacfast import log
 from uacfast.config import Config
+from uacfast.edge import configure
 from uacfast.fault import Fault
 from uacfast.proxy.dialog_commands import dialog_commands
 from uacfast.proxy.engine import Engine
+from uacfast.proxy.features import EdgeFeatures
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing import script_file
+from uacfast.routing.admission import Subscribers
 from uacfast.routing.registrations import ScriptRegistrations
 from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
 from uacfast.routing.watchdog import Watchdog
 from uacfast.tm.settings import TransactionSettings
 from uacfast.uac.registration.worker import WorkerRegistrations
+from uacfast.uac.authenticator import Authenticator, Credentials
 from uacfast.uac.replace import Replacer
 from uacfast.uac.request import RequestSender
+from uacfast.uac.request_description import RequestDescription
 
 STRAY_REPLIES = {"drop": 0, "record_route": 1, "forward": 2}
 TIMERS = ("retr_timer1", "retr_timer2", "fr_timer", "fr_inv_timer", "max_inv_lifetime", "max_noninv_lifetime",
           "wt_timer", "faked_reply_prio", "relay_100", "noninv_timeout_408", "disable_6xx_block", "failover_503")
+
+logger = log.get("engine")
 
 
 class AssembledEngine:
@@ -36,13 +46,20 @@ class AssembledEngine:
         self._timers = TransactionSettings()
         self.engine = Engine(self._settings, self._timers, hash_key=siphash_key, worker=worker, workers=workers,
                              handover=handover, resolver=resolver, capture=capture, now=now)
+        self.features = EdgeFeatures(self.engine.table, hashlib.sha256(siphash_key).digest())
+        self.features.subscribers = self._subscriber
+        self._subscribers = Subscribers(self.features, self.engine.receive_raw)
         self._config = config
         self._rank = worker + 1
         self._script: Script | None = None
+        self._script_version = 1
         # What the control part may call by name (plain data in and out, may be coroutines, raise Fault), and the way
         # to it, which the worker sets: uacfast.worker.Control.
         self.commands: dict[str, Callable[..., Any]] = dialog_commands(self.engine)
-        self.control: Any = None
+        self._control: Any = None
+        self._key = siphash_key
+        self.authenticator = Authenticator(self.engine.table, self.engine.counters)
+        self.engine.set_challenge_answerer(self.authenticator)
         self.requests = RequestSender(self.engine)
         self.commands["uac.req_send"] = self._send_request
         # For /metrics: {name: function that gives {"help", "bounds", "counts", "sum"}} (uacfast.control.metrics).
@@ -116,9 +133,12 @@ class AssembledEngine:
                             rr_from_store_param=uac.rr_from_store_param, rr_to_store_param=uac.rr_to_store_param,
                             restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
                             restore_seal=uac.restore_seal, restore_dlg=uac.restore_dlg, dialogs=engine.dialogs)
-        functions = self.registrations.functions if self.registrations is not None else None
-        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, functions)
+        configure(self.features, config)
         self._apply_script(config, replacer)
+        # A key of the configuration lets calls that were set up before a restart be authenticated after it.
+        credentials = Credentials(uac.credential, uac.restore_seal[0].encode() if uac.restore_seal else self._key)
+        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, self.features, self._subscribers,
+                           self.authenticator, credentials)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
         header = config.server.server_header
@@ -148,9 +168,14 @@ class AssembledEngine:
         engine.transport.forget_own_names()
         for alias in config.server.alias:
             engine.transport.add_alias(alias)
+        self.authenticator.use(credentials, raise_cseq=uac.auth_cseq == "raise", preemptive=uac.auth_preemptive,
+                               raw_session=uac.auth_sess_raw)
         if self._script is None:
             engine.set_policy(routes)
         engine.set_route_listener(replacer)
+        # A script asks the guard itself, with KSR.pike.
+        engine.guard(self.features.flood_guard if self._script is None else None,
+                     self.features.sources.group(config.pike.allow_group) if config.pike.allow_group else None)
         self._config = config
 
     def _apply_script(self, config: Config, replacer: Replacer) -> None:
@@ -166,18 +191,59 @@ class AssembledEngine:
             if self.registrations is not None:
                 script.registrations = ScriptRegistrations(script, self.registrations.functions, config.uac,
                                                            lambda: self.control)
+            script.requests = self.requests
+            script.uac_request = RequestDescription()
+            script.statistics = self.statistics
+            script.features = self.features
+            script.hash_tables = self.features.hash_tables
             script_file.start(script)
+            self.commands["app_python.reload"] = self._reload_script
+            self.commands["app_python.api_list"] = self._list_script_functions
             self.engine.set_script(script)
             self._script = script
+            self._hear_events(config)
             return
         script_file.start(self._script, config.script.file)
         self._script.set_replacer(replacer)
+        self._hear_events(config)
 
-    def reload_script(self) -> None:
-        """Execute the script's file anew; calls under way go on. ValueError, a sentence: the old one goes on."""
-        if self._script is None:
-            raise ValueError("There is no script: script.file is not set.")
-        script_file.start(self._script)
+    def _hear_events(self, config: Config) -> None:
+        """uac.event_callback: the script's method for the replies to requests of our own."""
+        callback = config.uac.event_callback
+        self.requests.on_event = partial(self._script.uac_reply, callback) if callback else None
+
+    @property
+    def control(self) -> Any:
+        """The way to the control part, which the worker sets: uacfast.worker.Control."""
+        return self._control
+
+    @control.setter
+    def control(self, control: Any) -> None:
+        self._control = control
+        if self._script is not None:
+            self._script.control = control
+
+    def _reload_script(self) -> dict[str, int]:
+        """Command app_python.reload: execute the script's file anew; calls under way go on. Fault: the old one goes on."""
+        try:
+            script_file.start(self._script)
+        except ValueError as error:
+            raise Fault(500, str(error)) from None
+        logger.info("the script is in force", extra=log.fields(file=self._script.file))
+        self._script_version += 1
+        return {"old": self._script_version - 1, "new": self._script_version}
+
+    def _list_script_functions(self) -> list[dict[str, str]]:
+        """Command app_python.api_list: what a script can call."""
+        return [{"name": f"KSR.{module}.{name}" if module else f"KSR.{name}"}
+                for module, functions in self._script.ksr.MODULES.items()
+                for name in dir(functions) if not name.startswith("_")]
+
+    async def _subscriber(self, table: str, username: str, domain: str | None) -> dict[str, str] | None:
+        """A row of the subscriber table, which the control part reads. LookupError, a sentence, where there is none."""
+        if self.control is None or not self._config.auth_db.db_url:
+            raise LookupError("no database of callers is configured: set auth_db.db_url")
+        return await self.control.call("subscriber", table, username, domain)
 
     def close(self) -> None:
         """Stop what was begun and is still waiting."""
@@ -185,6 +251,7 @@ class AssembledEngine:
             self._watchdog.stop()
         if self._script is not None:
             self._script.close()
+        self._subscribers.close()
         self.engine.close()
 
     @property

@@ -414,6 +414,19 @@ def test_calls_of_an_account_go_to_its_registrar(accounts, caller, callee):
     assert callee.receive_request("INVITE").request_uri == "sip:acc1@carrier.example"
 
 
+def test_calls_of_an_account_are_authenticated_with_its_secret(accounts, caller, callee):
+    accounts.add("acc1", r_domain="carrier.example", auth_proxy=f"sip:{callee.sent_by}", expires=0)
+    accounts.start(routes=(), extra='[[route]]\nrequest_to = { user = "$fU", mode = 1 }\n')
+    caller.send(
+        caller.request("INVITE", "sip:bob@anywhere.example", from_="<sip:alice@local>"), ("127.0.0.1", accounts.port)
+    )
+    invite = callee.receive_request("INVITE")
+    callee.reply(invite, 407, "Who", headers=('Proxy-Authenticate: Digest realm="carrier", nonce="n"',))
+    callee.receive_request("ACK")
+    answered = callee.receive_request("INVITE").get("Proxy-Authorization")
+    assert answered.startswith('Digest username="au", realm="carrier", nonce="n", uri="sip:acc1@carrier.example"')
+
+
 SCRIPT = """
 import KSR
 

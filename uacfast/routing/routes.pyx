@@ -11,10 +11,15 @@ from uacfast.leaves.sip_uri cimport sip_parameter_find, sip_uri, sip_uri_parse
 from uacfast.leaves.text_writer cimport text_writer, text_writer_start
 from uacfast.leaves.udp_batch cimport AF_INET
 from uacfast.proxy.hooks cimport VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
+from uacfast.sip.digest cimport Secret
+from uacfast.proxy.features cimport EdgeFeatures
+from uacfast.proxy.location cimport Binding
+from uacfast.routing.admission cimport ADMITTED, Subscribers, aim_at
 from uacfast.routing.template cimport (
     FROM_HOST, FROM_USER, REQUEST_URI_HOST, REQUEST_URI_USER, TO_HOST, TO_USER, USER_AGENT, read_variable,
 )
 from uacfast.sip.message cimport bytes_of, no_text, text_of
+from uacfast.uac.authenticator cimport Credentials
 from uacfast.uac.replace cimport REPLACE_FROM, REPLACE_TO
 
 cdef enum:
@@ -28,8 +33,9 @@ CONDITIONS = {
 
 cdef class CompiledRoute:
 
-    def __init__(self, route):
-        """`route`: the Struct of one [[route]]. ValueError, a sentence, when an expression or variable is not possible."""
+    def __init__(self, route, EdgeFeatures features=None, Subscribers subscribers=None):
+        """`route`: the Struct of one [[route]]; without `features` it is not asked who the caller is, nor where a user is.
+        ValueError, a sentence, when an expression or variable is not possible."""
         cdef bytes method
         self.name = route.name
         self.methods = tuple(name.encode() for name in route.method)
@@ -66,6 +72,11 @@ cdef class CompiledRoute:
         if route.request_to is not None:
             self.account_user = Template(route.request_to.user)
             self.account_mode = route.request_to.mode
+        if features is not None:
+            if route.source_group:
+                self.source_group = features.sources.group(route.source_group)
+            if route.authenticate is not None or route.registrar or route.lookup == "location":
+                self.admission = Admission(route, features, subscribers)
 
     cdef CompiledRoute with_account(self):
         """What becomes of a request on this route, for one account; its conditions are left out."""
@@ -79,6 +90,7 @@ cdef class CompiledRoute:
         copy.dialog, copy.dialog_timeout = self.dialog, self.dialog_timeout
         copy.targets = self.targets
         copy.fr_timer, copy.fr_inv_timer = self.fr_timer, self.fr_inv_timer
+        copy.secrets, copy.route_id = self.secrets, self.route_id
         return copy
 
     cdef bint takes(self, SipMessage request, UdpTransport transport) noexcept:
@@ -96,6 +108,8 @@ cdef class CompiledRoute:
                 address = <const unsigned char *>&request.source.v6.sin6_addr
             if not self.source.contains(address, request.source.any.sa_family):
                 return False
+        if self.source_group is not None and not self.source_group.contains(&request.source):
+            return False
         for i in range(self.condition_count):
             text_writer_start(&numbers, digits, sizeof(digits))
             if not read_variable(self.variables[i], no_text(), request, transport, &numbers, &value):
@@ -122,6 +136,14 @@ cdef tuple templates_of(replacement):
             Template(replacement.uri) if replacement.uri else None)
 
 
+cdef class LocatedRoute:
+    pass
+
+
+cdef inline CompiledRoute route_of(object context):
+    return (<LocatedRoute>context).route if isinstance(context, LocatedRoute) else <CompiledRoute>context
+
+
 cdef sip_text account_next_hop(CompiledRoute route) noexcept:
     """The first Service-Route value's URI, else the account's auth_proxy."""
     cdef bytes text = route.account_routes
@@ -136,17 +158,28 @@ cdef sip_text account_next_hop(CompiledRoute route) noexcept:
 cdef class RouteList(RequestPolicy):
 
     def __init__(self, routes, UdpTransport transport, Replacer replacer, DialogTracker dialogs,
-                 RegistrationFunctions registrations=None):
+                 EdgeFeatures features=None, Subscribers subscribers=None, Authenticator authenticator=None,
+                 Credentials credentials=None, RegistrationFunctions registrations=None):
+        """`credentials`: gets those of the routes; the authenticator will use it once the configuration is in force."""
+        cdef CompiledRoute compiled
         self.registrations = registrations
-        self.routes = [CompiledRoute(route) for route in routes]
+        self.routes = []
+        for index, route in enumerate(routes):
+            compiled = CompiledRoute(route, features, subscribers)
+            if credentials is not None and route.credential is not None:
+                compiled.route_id, compiled.secrets = credentials.add_route(route.name, index, route.credential)
+            self.routes.append(compiled)
         self.transport = transport
         self.replacer = replacer
         self.dialogs = dialogs
+        self.authenticator = authenticator
 
     cdef object decide(self, SipMessage request, Decision *decision):
         cdef CompiledRoute route
         for route in self.routes:
             if route.takes(request, self.transport):
+                if route.admission is not None and route.admission.admit(request, self.transport, decision) != ADMITTED:
+                    return None
                 if route.reply_code:
                     decision.verdict = VERDICT_REPLY
                     decision.status = route.reply_code
@@ -159,6 +192,8 @@ cdef class RouteList(RequestPolicy):
                         decision.verdict = VERDICT_REPLY
                         decision.status = 404
                         return None
+                if route.admission is not None and route.admission.located:
+                    return self.locate(route, request, decision)
                 decision.verdict = VERDICT_RELAY
                 decision.parallel = route.fork
                 return route
@@ -196,7 +231,7 @@ cdef class RouteList(RequestPolicy):
             found.account_destination = account["destination"].encode("utf-8", "surrogateescape")
             if account["route"]:
                 found.account_routes = f"Route: {account['route']}\r\n".encode("utf-8", "surrogateescape")
-            found.account_secrets = SecretList([self.registrations.credential(account)])
+            found.secrets = SecretList([self.registrations.credential(account)])
         return found
 
     cdef bint go_to_account(self, CompiledRoute route, SipMessage request) noexcept:
@@ -209,14 +244,32 @@ cdef class RouteList(RequestPolicy):
             &request.edits, request.offset(request.index.headers[0].line.at),
             text_of(<const char *>text, <uint32_t>len(text))) == 0
 
+    cdef object locate(self, CompiledRoute route, SipMessage request, Decision *decision):
+        """Where the user of the Request-URI is registered: all at once when they are equally preferred, else in turn."""
+        cdef LocatedRoute located
+        cdef list found = route.admission.find_bindings(request)
+        if not found:
+            decision.verdict = VERDICT_REPLY
+            decision.status = 404
+            return None
+        located = LocatedRoute()
+        located.route = route
+        located.bindings = found
+        located.parallel = len(found) > 1 and (<Binding>found[0]).q == (<Binding>found[len(found) - 1]).q
+        decision.verdict = VERDICT_RELAY
+        decision.parallel = located.parallel
+        return located
+
     cdef bint prepare(self, object context, SipMessage request):
-        cdef CompiledRoute route = context
+        cdef CompiledRoute route = route_of(context)
         cdef sip_text text
         request.fr_timer = route.fr_timer
         request.fr_inv_timer = route.fr_inv_timer
         # Only what may begin a dialog is record-routed (RFC 3261 §16.6 step 4, RFC 6665, RFC 3515).
         request.record_route = (route.record_route or route.dialog) and request.index.method in (
             SIP_METHOD_INVITE, SIP_METHOD_SUBSCRIBE, SIP_METHOD_REFER, SIP_METHOD_NOTIFY)
+        if request.record_route and self.authenticator is not None:
+            self.authenticator.mark_dialog(request, route.route_id)
         if route.account_uri is not None and not self.go_to_account(route, request):
             return False
         if route.new_uri is not None:
@@ -246,8 +299,11 @@ cdef class RouteList(RequestPolicy):
                                      new_display, new_uri)
 
     cdef bint target(self, object context, int step, SipMessage request):
-        cdef CompiledRoute route = context
+        cdef CompiledRoute route = route_of(context)
         cdef sip_text uri
+        if isinstance(context, LocatedRoute):
+            return (step < len((<LocatedRoute>context).bindings)
+                    and aim_at(request, (<LocatedRoute>context).bindings[step]))
         if not route.targets:
             if step == 0 and route.account_destination is not None:
                 request.next_hop = account_next_hop(route)
@@ -261,4 +317,13 @@ cdef class RouteList(RequestPolicy):
         return True
 
     cdef bint goes_on_after(self, object context, int status):
+        if isinstance(context, LocatedRoute):
+            return not (<LocatedRoute>context).parallel
         return not (<CompiledRoute>context).fork
+
+    cdef int secrets(self, object context, const Secret **found) noexcept:
+        cdef CompiledRoute route = route_of(context)
+        if route.secrets is None:
+            return 0
+        found[0] = route.secrets.at
+        return route.secrets.count

@@ -1,7 +1,7 @@
 """All pseudo-variables by name. A text is compiled once and kept: at most CACHE_SIZE of each kind, the oldest goes first,
 because scripts make texts of what messages hold."""
 from uacfast.routing.pv import (
-    destination, headers, network, parties, parts, records, services, stores, surroundings, transactions,
+    destination, headers, network, parties, parts, records, sbranch, services, stores, surroundings, transactions,
 )
 from uacfast.routing.pv.selects import select
 from uacfast.routing.pv.syntax import Variable, parse_text, parse_variable
@@ -12,7 +12,7 @@ cdef enum:
     CACHE_SIZE = 4096
     CACHED_LENGTH_MAX = 512      # characters; longer texts are compiled each time
 
-_FAMILIES = (destination, headers, network, parties, parts, records, services, stores, surroundings, transactions)
+_FAMILIES = (destination, headers, network, parties, parts, records, sbranch, services, stores, surroundings, transactions)
 # name -> what makes the variable, from its index or from its argument and its index
 PLAIN = {name: make for family in _FAMILIES for name, make in family.PLAIN.items()}
 WITH_ARGUMENT = {name: make for family in _FAMILIES for name, make in family.WITH_ARGUMENT.items()}

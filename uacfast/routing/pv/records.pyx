@@ -59,7 +59,7 @@ cdef object read_record(TransactionState state, RecordKind kind, RecordPath path
         return None
     record = nth(values, path.root_index)
     if path.field is None:
-        return f"<<{path.root}:{id(record):#x}>>" if isinstance(record, dict) else record
+        return f"<<xavp:{id(record):#x}>>" if isinstance(record, dict) else record
     if not isinstance(record, dict):
         return None
     values = record.get(path.field)

@@ -134,18 +134,18 @@ def numeric(bytes value):
 
 
 cdef uint32_t core_hash_of(bytes value) noexcept:
-    """Kamailio's hash of texts: words of four octets, the first the highest, folded."""
-    cdef const unsigned char *at = value
+    """Kamailio's hash of texts: words of four octets, the first the highest, folded. Its octets have a sign."""
+    cdef const signed char *at = <const signed char *><const char *>value
     cdef Py_ssize_t left = len(value)
     cdef uint32_t word, hash = 0
     while left >= 4:
-        word = (<uint32_t>at[0] << 24) + (<uint32_t>at[1] << 16) + (<uint32_t>at[2] << 8) + at[3]
+        word = (<uint32_t>at[0] << 24) + (<uint32_t>at[1] << 16) + (<uint32_t>at[2] << 8) + <uint32_t>at[3]
         hash += word ^ (word >> 3)
         at += 4
         left -= 4
     word = 0
     while left > 0:
-        word = (word << 8) + at[0]
+        word = (word << 8) + <uint32_t>at[0]
         at += 1
         left -= 1
     hash += word ^ (word >> 3)

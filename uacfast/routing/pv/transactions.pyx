@@ -82,7 +82,7 @@ cdef class TransactionVariable(PseudoVariable):
                 return 0
             if context.kind == ROUTE_FAILURE:
                 return context.transaction.branch_count
-            return context.branch.number if context.branch != NULL else 0
+            return context.branch_index if context.branch_index > 0 else 0
         if self.part == TRANSACTION_LAST:
             return status_of(context) if context.kind == ROUTE_REPLY else None
         if self.part == TRANSACTION_INDEX:
@@ -194,7 +194,7 @@ cdef class BranchVariable(PseudoVariable):
 
 cdef int branch_number(MessageContext context) noexcept:
     """Whose flags $bf means: those of the branch in hand, else the Request-URI's."""
-    return context.branch.number if context.branch != NULL else 0
+    return context.flags_index
 
 
 cdef object branch_flags(MessageContext context):
