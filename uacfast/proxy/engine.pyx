@@ -327,6 +327,11 @@ cdef class Engine(SendFailureListener):
     # --- for the control part ------------------------------------------------------------------------------------
 
     @property
+    def now(self):
+        """ms of the monotonic clock, or of the virtual one, as of the last turn."""
+        return self.table.now
+
+    @property
     def active(self):
         """Transactions that have no final response yet."""
         return self.table.active
