@@ -1,4 +1,4 @@
-"""Tracked dialogs beside Kamailio's dialog module with restore_dlg: dlg.list at every stage, and what both sides see."""
+"""Tracked dialogs beside Kamailio's dialog module with restore_dlg: dlg.list at every stage, what both sides see."""
 import itertools
 import json
 import re
@@ -29,11 +29,11 @@ request_route {
     t_check_trans();
     dlg_manage();
     record_route();
-    uac_replace_from("Anon", "%s");
-    uac_replace_to("", "%s");
+    uac_replace_from("Anon", "ANONYMOUS");
+    uac_replace_to("", "CAROL");
     t_relay();
 }
-""" % (ANONYMOUS, CAROL)
+""".replace("ANONYMOUS", ANONYMOUS).replace("CAROL", CAROL)
 ROUTE = f"""
 [control]
 unix = "SOCKET"
