@@ -253,8 +253,8 @@ class Kamailio(Proxy):
 class Challenger(Kamailio):
     """A Kamailio that asks callers for digest credentials (auth module): user trunk, password s3cret, carrier.example.
 
-    `status`: 401 or 407; `flags`: of www_challenge(), 1 is qop=auth, 0 none; `parameters`: of the auth module. Its auth-int
-    cannot be used: it does not hash the body.
+    `status`: 401 or 407; `flags`: of www_challenge(), 1 is qop=auth, 0 none; `parameters`: of the auth module. Its
+    auth-int cannot be used: it does not hash the body.
     """
 
     def __init__(self, directory: Path, listen: str, status: int = 407, flags: int = 1, **parameters: object) -> None:

@@ -36,7 +36,9 @@ def ask(folder, method):
     reply = datagram(f"{folder}/rpc.sock", json.dumps({"jsonrpc": "2.0", "method": method, "id": 1}).encode(), folder)
     for path in folder.glob("client-*"):
         path.unlink()
-    return json.loads(reply)["result"]
+    answer = json.loads(reply)
+    assert "result" in answer, answer
+    return answer["result"]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -138,5 +140,7 @@ def test_script_is_read_again_on_command(tmp_path, workers):
         assert error["code"] == 500 and "edge.py" in error["message"]
         script.write_text(text.replace("CODE", "486"))
         assert ask(tmp_path, "app_python.reload") == {"old": 1, "new": 2}
+        proxy.signal(signal.SIGTERM)        # not stop(): the script's traceback belongs into the log
+        assert proxy.wait() == 0
     finally:
-        proxy.stop()
+        proxy.kill()

@@ -327,9 +327,19 @@ cdef class Engine(SendFailureListener):
     # --- for the control part ------------------------------------------------------------------------------------
 
     @property
+    def now(self):
+        """ms of the monotonic clock, or of the virtual one, as of the last turn."""
+        return self.table.now
+
+    @property
     def active(self):
         """Transactions that have no final response yet."""
         return self.table.active
+
+    @property
+    def now(self):
+        """Milliseconds of the clock that timers and expiries go by."""
+        return self.table.now
 
     def drain(self):
         """Refuse new INVITEs from now on; everything else goes on."""

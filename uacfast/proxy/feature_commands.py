@@ -1,5 +1,6 @@
 """The ul.* and htable.* commands of one worker: plain data in and out, for the control part to merge."""
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +38,10 @@ class _Contacts:
     def dump(self, mode: str = "") -> dict[str, Any]:
         brief = mode == "brief"
         found = self._location.addresses(self._now())
-        entries = [{"Info": self._record(aor, bindings, brief)} for aor, bindings in found.items()]
+        entries = []
+        for aor, bindings in found.items():
+            name, contacts = self._record(aor, bindings, brief).items()
+            entries.append({"Info": dict((name, ("HashID", zlib.crc32(aor) & 0x7FFFFFFF), contacts))})
         return {"Domains": [{"Domain": {
             "Domain": TABLE, "Size": SIZE, "AoRs": entries,
             "Stats": {"Records": len(entries), "Max-Slots": min(len(entries), 1)}}}]}

@@ -54,3 +54,5 @@ cdef class Authenticator(ChallengeAnswerer):
     cdef KnownDestination *place(self, const udp_address *destination, const Secret *secret, uint64_t *hash) noexcept
     cdef void learn(self, const udp_address *destination, const Secret *secret, SipMessage request) noexcept
     cdef void unlearn(self, const Branch *challenged, const Secret *secret) noexcept
+
+cdef bint secret_of(sip_text username, sip_text realm, sip_text password, bint is_ha1, Secret *secret) noexcept

@@ -314,6 +314,24 @@ cdef class Authenticator(ChallengeAnswerer):
         known.lines = NULL
 
 
+cdef bint secret_of(sip_text username, sip_text realm, sip_text password, bint is_ha1, Secret *secret) noexcept:
+    """What uac_auth(mode) answers with; `is_ha1`: the password is an HA1, 64 digits of SHA-256 or 32 of MD5, and what
+    follows them is not looked at. False when user name or password is empty or an HA1 too short (uac-semantics §3.4, §3.5).
+    """
+    memset(secret, 0, sizeof(Secret))
+    if username.length == 0 or password.length == 0 or is_ha1 and password.length < 32:
+        return False
+    secret.username = username
+    secret.realm = realm
+    if not is_ha1:
+        secret.password = password
+    elif password.length >= 64:
+        secret.ha1_sha256 = text_of(password.at, 64)
+    else:
+        secret.ha1_md5 = text_of(password.at, 32)
+    return True
+
+
 cdef void remove_others(SipMessage request) noexcept:
     """Take the caller's own credentials for the realms that ours are for off; others stay (engine H8)."""
     cdef sip_text rest = request.credentials
