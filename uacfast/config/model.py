@@ -449,7 +449,9 @@ class Config(Table, frozen=True, kw_only=True):
         sentences = _without_effect(self.uac, "uac", "", _NOT_YET_UAC)
         for index, route in enumerate(self.route):
             named = f' (route "{route.name}")' if route.name else ""
-            sentences += _without_effect(route, f"route[{index}]", named, _NOT_YET_ROUTE)
+            effects = {name: effect for name, effect in _NOT_YET_ROUTE.items()
+                       if name != "lookup" or route.lookup != "location"}
+            sentences += _without_effect(route, f"route[{index}]", named, effects)
         if self.script.file and self.route:
             sentences.append("[[route]] has no effect beside script.file: the script decides about every request")
         return sentences

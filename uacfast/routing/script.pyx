@@ -79,7 +79,7 @@ cdef class Script(ScriptTransactions):
     # --- contexts ------------------------------------------------------------------------------------------------
 
     cdef MessageContext make_context(self, RouteKind kind, SipMessage message, TransactionState state):
-        cdef MessageContext context = MessageContext(state)
+        cdef MessageContext context = MessageContext(state, self)
         context.kind = kind
         context.message = message
         context.transport = self.engine.transport

@@ -144,7 +144,7 @@ auth_cseq = "keep"
 dialog = true
 [[route]]
 name = "inbound"
-lookup = "location"
+lookup = "registrations"
 request_to = { user = "$fU" }
 credential = { username = "u", password = "p" }
 """)
