@@ -23,6 +23,7 @@ from uacfast.control.dispatcher import Dispatcher
 from uacfast.control.listeners import Listeners
 from uacfast.control.locations import Locations
 from uacfast.control.part import Part
+from uacfast.control.registrations import Registrations
 from uacfast.listening import Listening, expand_listen
 from uacfast.load import machine_memory, process_statistics
 from uacfast.supervisor import Supervisor
@@ -58,8 +59,8 @@ class Server:
         self.services: dict[str, Callable[..., Any]] = {}
         self.dispatcher = Dispatcher()
         self.listeners = Listeners(self, __version__)
-        self.parts: list[Part] = [self.listeners]
-        self.parts.append(Callers(self))
+        self.registrations = Registrations(self)
+        self.parts: list[Part] = [self.registrations, self.listeners, Callers(self)]
         if config.server.workers > 1:
             self.parts.append(Locations(self))
         workers = config.server.workers

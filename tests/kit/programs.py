@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from kit.configuration import Configuration
+from kit.configuration import TEMPLATE, Configuration
 from kit.endpoint import Endpoint, is_reply, token
 
 START_TIMEOUT = 20.0
@@ -55,6 +56,18 @@ def group_members(group: int) -> list[int]:
                 if int(fields[2]) == group and fields[0] != "Z":
                     members.append(int(entry.name))
     return members
+
+
+def children(parent: int) -> list[int]:
+    """Ids of the living, non-zombie children of a process."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[1]) == parent and fields[0] != "Z":
+                    found.append(int(entry.name))
+    return found
 
 
 def _die_with_parent() -> None:
@@ -124,6 +137,19 @@ class Program:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout} s:\n{self.stderr[-4000:]}") from None
+
+    def processes(self) -> list[int]:
+        """Ids of the process and its children, those in groups of their own too."""
+        return [self.process.pid, *children(self.process.pid)]
+
+    def pause(self) -> None:
+        """Stops every process: the program hangs until resume()."""
+        for one in self.processes():
+            os.kill(one, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        for one in self.processes():
+            os.kill(one, signal.SIGCONT)
 
     def kill(self) -> None:
         if self.process is not None:
@@ -222,3 +248,22 @@ class Kamailio(Proxy):
         except AssertionError:
             return False
         return True
+
+
+class Challenger(Kamailio):
+    """A Kamailio that asks callers for digest credentials (auth module): user trunk, password s3cret, carrier.example.
+
+    `status`: 401 or 407; `flags`: of www_challenge(), 1 is qop=auth, 0 none; `parameters`: of the auth module. Its
+    auth-int cannot be used: it does not hash the body.
+    """
+
+    def __init__(self, directory: Path, listen: str, status: int = 407, flags: int = 1, **parameters: object) -> None:
+        super().__init__(directory, Configuration(listen=(listen,)))
+        check, challenge = ("pv_www_authenticate", "www_challenge") if status == 401 else (
+            "pv_proxy_authenticate", "proxy_challenge")
+        lines = [f'modparam("auth", "{name}", {json.dumps(value)})' for name, value in parameters.items()]
+        text = (TEMPLATE.parent / "challenger.cfg").read_text()
+        for mark, value in (("# LISTEN", f"listen={listen}"), ("# PARAMETERS", "\n".join(lines)),
+                            ("CHECK_FUNCTION", check), ("CHALLENGE_FUNCTION", challenge), ("FLAGS", str(flags))):
+            text = text.replace(mark, value)
+        self.file.write_text(text)

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "store": set(),
     "routing": {"leaves", "sip", "transport", "tm", "proxy", "uac"},
     "control": {"store"},
-    "testing": {"leaves", "sip", "transport", "tm", "proxy", "uac", "routing"},
+    "testing": {"assembly", "config", "leaves", "sip", "transport", "tm", "proxy", "uac", "routing"},
 }
 EVERYWHERE = {"fault", "log"}        # files of the package that stand below all rooms
 IMPORT = re.compile(r"^\s*(?:from|c?import)\s+uacfast(?:\.([\w.]+))?(?:\s+c?import\s+\(?([\w, ]*))?", re.MULTILINE)

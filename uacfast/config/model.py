@@ -139,7 +139,7 @@ class Credential(Table, frozen=True, kw_only=True):
 
 
 class Uac(Table, frozen=True, kw_only=True):
-    """[uac]: the parameters of Kamailio's uac module, and three of our own."""
+    """[uac]: the parameters of Kamailio's uac module, and some of our own."""
 
     rr_from_store_param: v.StoreParam = "vsf"          # Record-Route parameter that carries From
     rr_to_store_param: v.StoreParam = "vst"            # the same for To
@@ -156,6 +156,9 @@ class Uac(Table, frozen=True, kw_only=True):
     auth_username_avp: v.PseudoVariable = ""
     auth_password_avp: v.PseudoVariable = ""
     auth_cseq: Literal["raise", "keep"] = "raise"      # our own: CSeq of a request sent again with credentials
+    auth_preemptive: v.Flag = False                    # our own: send credentials before they are asked for, with the
+    #                                                    nonce that the destination gave before
+    auth_sess_raw: v.Flag = False                      # our own: -sess algorithms as RFC 2617's sample code has them
     reg_db_url: v.DatabaseUrl = ""                     # database of the registrations; "": none
     reg_db_table: v.NonEmptyText = "uacreg"
     reg_contact_addr: v.ContactAddr = ""               # host[:port][;parameters] of our Contact
@@ -165,9 +168,28 @@ class Uac(Table, frozen=True, kw_only=True):
     reg_hash_size: v.HashSize = 4                      # exponent; taken as the nearest of 2..14
     reg_keep_callid: v.Flag = False
     reg_active: v.Flag = True                          # false: load the records, send nothing
-    reg_gc_interval: v.SecondsOrZero = 150             # seconds
+    reg_gc_interval: v.SecondsOrZero = 150             # seconds; for Kamailio's files: here nothing waits to be freed
     reload_delta: v.SecondsOrZero = 30                 # seconds between two reloads; 0: no guard
     reg_use_domain: v.Flag = False                     # match the domain too, not the user name alone
+    reg_keep_states: v.Flag = True                     # our own: keep expiry, Call-ID and CSeq in the database (table
+    #                                                    uacfast_regstate), so that a restart registers only what is due
+    reg_preemptive: v.Flag = False                     # our own: credentials for the last nonce in each refresh
+    reg_refresh_spread: v.Percent = 0                  # our own: percent of the granted time by which refreshes are
+    #                                                    spread out further, earlier than Kamailio's
+    reg_min_expires_at_once: v.Flag = True             # our own: follow a 423 at once; false: after reg_timer_interval
+    reg_retry_max: v.SecondsOrZero = 0                 # our own: seconds; reg_retry_interval doubles with each failure
+    #                                                    up to this; 0: it stays as it is
+    reg_retry_refused: v.SecondsOrZero = 0             # our own: seconds to wait after 401, 403, 404, 407 and 6xx, when
+    #                                                    that is more than reg_retry_interval
+    reg_retry_after: v.Flag = False                    # our own: wait at least as long as Retry-After says
+    reg_enable_after: v.SecondsOrZero = 0              # our own: seconds after which a record that a failure disabled
+    #                                                    is enabled again; 0: never
+    reg_max_rate: v.CountOrZero = 0                    # our own: registrations begun per second and worker; 0: no limit
+    reg_registrar_rate: v.CountOrZero = 0              # our own: the same for each registrar
+    reg_breaker_failures: v.CountOrZero = 0            # our own: 5xx and missing answers in a row after which a
+    #                                                    registrar is left alone; 0: never
+    reg_breaker_interval: v.Seconds = 60               # our own: seconds it is left alone, twice as long each time
+    reg_service_route: v.Flag = False                  # our own: Path is supported, Service-Route kept and followed
     default_socket: v.Text = ""                        # udp:ADDRESS:PORT of a [[listen]]; "": chosen by destination
     event_callback: v.Text = ""                        # script function called for uac:reply
 
@@ -397,29 +419,9 @@ class Route(Table, frozen=True, kw_only=True):
 _NOT_YET_UAC = {
     "restore_from_avp": "replies are restored from what the transaction keeps",
     "restore_to_avp": "replies are restored from what the transaction keeps",
-    "credential": "401 and 407 are passed on to the caller",
     "auth_realm_avp": "401 and 407 are passed on to the caller",
     "auth_username_avp": "401 and 407 are passed on to the caller",
     "auth_password_avp": "401 and 407 are passed on to the caller",
-    "auth_cseq": "no request is sent again with credentials",
-    "reg_db_url": "nothing is registered",
-    "reg_db_table": "nothing is registered",
-    "reg_contact_addr": "nothing is registered",
-    "reg_timer_interval": "nothing is registered",
-    "reg_retry_interval": "nothing is registered",
-    "reg_random_delay": "nothing is registered",
-    "reg_hash_size": "nothing is registered",
-    "reg_keep_callid": "nothing is registered",
-    "reg_active": "nothing is registered",
-    "reg_gc_interval": "nothing is registered",
-    "reload_delta": "nothing is registered",
-    "reg_use_domain": "nothing is registered",
-    "event_callback": "no script is run",
-}
-_NOT_YET_ROUTE = {
-    "credential": "401 and 407 are passed on to the caller",
-    "lookup": "the request-URI stays as it is",
-    "request_to": "the request-URI stays as it is",
 }
 
 
@@ -447,11 +449,13 @@ class Config(Table, frozen=True, kw_only=True):
     def not_yet(self) -> list[str]:
         """One sentence for each key that differs from its default and has no effect in this version."""
         sentences = _without_effect(self.uac, "uac", "", _NOT_YET_UAC)
+        if self.uac.event_callback and not self.script.file:
+            sentences.append("uac.event_callback has no effect without script.file: it names a function of the script")
         for index, route in enumerate(self.route):
             named = f' (route "{route.name}")' if route.name else ""
-            effects = {name: effect for name, effect in _NOT_YET_ROUTE.items()
-                       if name != "lookup" or route.lookup != "location"}
-            sentences += _without_effect(route, f"route[{index}]", named, effects)
+            if not self.uac.reg_db_url and (route.lookup == "registrations" or route.request_to is not None):
+                sentences.append(f"route[{index}]{named} asks for accounts, and uac.reg_db_url is not set: "
+                                 "its requests are answered 404")
         if self.script.file and self.route:
             sentences.append("[[route]] has no effect beside script.file: the script decides about every request")
         return sentences

@@ -55,8 +55,9 @@ _TEL_URI = re.compile(r"tel:[^\s<>\"@]+", re.IGNORECASE)
 _LINE_BREAKERS = re.compile(r"[\r\n\0]")
 _SIP_METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO",
                           "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH"))
-# URI parameters that a Record-Route of ours carries for other purposes (RFC 3261 §19.1.1; Kamailio rr, dialog).
-_RECORD_ROUTE_PARAMETERS = frozenset(("lr", "r2", "ftag", "did", "transport", "maddr", "user", "method", "ttl"))
+# URI parameters that a Record-Route of ours carries for other purposes (RFC 3261 §19.1.1; Kamailio rr, dialog; ours).
+_RECORD_ROUTE_PARAMETERS = frozenset(("lr", "r2", "ftag", "did", "auth", "cseq", "transport", "maddr", "user", "method",
+                                      "ttl"))
 
 
 def is_host(text: str) -> bool:
@@ -264,6 +265,7 @@ SecondsOrZero = _integer(0, INT32_MAX, "seconds, an integer")
 SecondsOrLess = Annotated[int, Meta(ge=-INT32_MAX, le=INT32_MAX, description="seconds, an integer")]
 Count = _integer(1, INT32_MAX, "an integer")
 CountOrZero = _integer(0, INT32_MAX, "an integer")
+Percent = _integer(0, 90, "percent, an integer")
 HashSize = Annotated[int, Meta(description="an integer from 2 to 14"), Check(_clamped_hash_size)]
 PortOrZero = _integer(0, 65_535, "a port, an integer")
 StatusCode = _integer(200, 699, "a status code, an integer")

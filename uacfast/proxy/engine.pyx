@@ -21,10 +21,14 @@ from uacfast.leaves.text_writer cimport text_put_string, text_put_uint, text_wri
 from uacfast.leaves.timer_wheel cimport timer_entry, timer_wheel_advance, timer_wheel_pop
 from uacfast.leaves.udp_batch cimport UDP_BATCH
 from uacfast.proxy.counters cimport *
+from uacfast.proxy.cseq cimport stored_difference
 from uacfast.proxy.dialog cimport Dialogs
 from uacfast.proxy.dialog_states cimport TIMER_DIALOG
 from uacfast.proxy.dialog_table cimport Dialog
-from uacfast.proxy.hooks cimport Decision, RequestPolicy, RouteListener, ScriptHost, VERDICT_LATER, VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
+from uacfast.proxy.hooks cimport (
+    ChallengeAnswerer, Decision, RequestPolicy, RouteListener, ScriptHost, VERDICT_LATER, VERDICT_NONE, VERDICT_RELAY,
+    VERDICT_REPLY,
+)
 from uacfast.proxy.local cimport LocalRequests
 from uacfast.proxy.flood_guard cimport FLOOD_OK
 from uacfast.proxy.route_set cimport ROUTE_BROKEN, ROUTE_TAKEN, RouteSet, read_route_set
@@ -94,6 +98,10 @@ cdef class Engine(SendFailureListener):
     def set_route_listener(self, RouteListener listener):
         """Who hears of in-dialog requests that carry our Record-Route value."""
         self.forwarder.listener = listener
+
+    def set_challenge_answerer(self, ChallengeAnswerer answerer):
+        """Who answers 401 and 407 in place of the caller."""
+        self.forwarder.answerer = answerer
 
     def set_batch_pause(self, uint64_t microseconds):
         """The longest pause between two drains under load, 0: never pause."""
@@ -317,6 +325,11 @@ cdef class Engine(SendFailureListener):
         return self.transport.own_socket(uri.host, uri.port)
 
     # --- for the control part ------------------------------------------------------------------------------------
+
+    @property
+    def now(self):
+        """ms of the monotonic clock, or of the virtual one, as of the last turn."""
+        return self.table.now
 
     @property
     def active(self):
@@ -556,8 +569,6 @@ cdef class Engine(SendFailureListener):
         """A request within a dialog travels by its route set. One without a Route of ours is for nobody here when its
         Request-URI is ours (engine RR8); else policy decides."""
         cdef int outcome = self.forwarder.take_routes(message)
-        if message.dialog and outcome != ROUTE_BROKEN:
-            self.dialogs.request(message)
         if outcome == ROUTE_BROKEN:
             self.stateless.refuse(message, 400, b"Bad Route", reply_to)
         elif outcome != ROUTE_TAKEN:
@@ -641,8 +652,6 @@ cdef class Engine(SendFailureListener):
                 or self.forwarder.take_routes(message) != ROUTE_TAKEN
                 or not self.forwarder.relay_stateless(message, loop_hash)):
             self.counters.at[DROP_STRAY_ACK] += 1
-        elif message.dialog:
-            self.dialogs.request(message)
 
     cdef void cancel(self, SipMessage message, const udp_address *reply_to) noexcept:
         """Answered here at once; the branches of the INVITE are cancelled (engine.md §10)."""
@@ -723,6 +732,7 @@ cdef class Engine(SendFailureListener):
         cdef text_writer out
         cdef char *space
         cdef uint32_t capacity
+        cdef uint32_t difference = 0
         cdef int socket, owner
         if self.workers > 1:
             owner = self.table.local_owner(message.via.branch)
@@ -751,6 +761,8 @@ cdef class Engine(SendFailureListener):
             return
         if parameters.at != NULL:
             self.forwarder.listener.stray_response(message, parameters)
+            if stored_difference(parameters, &difference) and difference < message.cseq.number:
+                message.replace_cseq(message.cseq.number - difference)
         socket = self.transport.socket_towards(&destination, message.socket)
         capacity = datagram_space(message.index.length + message.scratch_used + 16)
         space = self.transport.reserve(capacity)

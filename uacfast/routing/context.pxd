@@ -1,5 +1,5 @@
 """One message in the hands of a script: what pseudo-variables read and script functions change."""
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.udp_batch cimport udp_address
@@ -62,6 +62,7 @@ cdef class MessageContext:
     cdef uint64_t key_hash                   # 0: not computed yet
     cdef public bint answered                # a response of ours is on its way
     cdef bint relayed, absorbed, source_marked, dropped, failed, suspended, released
+    cdef object msg                          # what the callback got as its first argument
     cdef str event_callback, event           # events: the method's name and what happened
     cdef int replaced                        # bits 1 << ReplacedHeader: set in this callback
     cdef public int error                    # status of the last failure inside a function, for sl_reply_error(); 0: none

@@ -11,7 +11,7 @@ from uacfast.proxy.forward cimport HOP_FAILED, NextHop
 from uacfast.routing.context cimport ROUTE_BRANCH_FAILURE, ROUTE_FAILURE, ROUTE_NONE, ROUTE_REQUEST, kept, str_of
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport no_text, text_of
-from uacfast.tm.table cimport CANCELLED, FINAL_SENT, LOCAL
+from uacfast.tm.table cimport CANCELLED, DIALOG_BEGINS, FINAL_SENT, LOCAL
 
 cdef enum:
     FREE_MESSAGES_MAX = 32           # kept for later; each is 34 KB
@@ -123,6 +123,8 @@ cdef class ScriptTransactions(ScriptRuntime):
         transaction.fr_timer = message.fr_timer if message.fr_timer else self.engine.timers.fr_timer
         transaction.fr_inv_timer = message.fr_inv_timer if message.fr_inv_timer else self.engine.timers.fr_inv_timer
         self.engine.table.set_context(transaction, context.state)
+        if transaction.flags & DIALOG_BEGINS:
+            self.engine.dialogs.attach(transaction)
         context.transaction = transaction
         return 1
 

@@ -11,6 +11,9 @@ from uacfast.routing.matcher cimport Regex
 from uacfast.routing.template cimport Template, Variable
 from uacfast.sip.message cimport SipMessage
 from uacfast.transport.udp cimport UdpTransport
+from uacfast.uac.auth cimport SecretList
+from uacfast.uac.authenticator cimport Authenticator
+from uacfast.uac.registration.functions cimport RegistrationFunctions
 from uacfast.uac.replace cimport Replacer
 
 cdef enum:
@@ -37,7 +40,15 @@ cdef class CompiledRoute:
     cdef int reply_code
     cdef bytes reply_reason
     cdef uint32_t fr_timer, fr_inv_timer
+    cdef SecretList secrets          # None: no credential of its own
+    cdef uint32_t route_id           # in the Record-Route of dialogs that may use it, 0: no credential of its own
+    cdef bint looks_up_registrations
+    cdef Template account_user       # request_to; None: no account is asked for
+    cdef int account_mode
+    # Of the account that a request was found to belong to: set in the copy that with_account() makes.
+    cdef bytes account_uri, account_destination, account_routes
 
+    cdef CompiledRoute with_account(self)
     cdef bint takes(self, SipMessage request, UdpTransport transport) noexcept
     cdef bint takes_method(self, SipMessage request) noexcept
 
@@ -51,8 +62,12 @@ cdef class LocatedRoute:         # a route with the bindings that its request go
 cdef class RouteList(RequestPolicy):
     cdef UdpTransport transport
     cdef Replacer replacer
+    cdef Authenticator authenticator
     cdef DialogTracker dialogs
     cdef list routes
+    cdef RegistrationFunctions registrations     # None: nothing is registered
 
+    cdef CompiledRoute account_route(self, CompiledRoute route, SipMessage request)
+    cdef bint go_to_account(self, CompiledRoute route, SipMessage request) noexcept
     cdef object locate(self, CompiledRoute route, SipMessage request, Decision *decision)
     cdef bint replace(self, SipMessage request, int which, Template display, Template uri)

@@ -25,6 +25,7 @@ cdef class Script(ScriptTransactions):
     cdef readonly bint running           # one of them is running
 
     cdef MessageContext make_context(self, RouteKind kind, SipMessage message, TransactionState state)
+    cdef void find_dialog(self, MessageContext context) noexcept
     cdef void execute(self, MessageContext context) noexcept
     cdef bint call_back(self, MessageContext context, str name, object event)
     cdef void end_request(self, MessageContext context)

@@ -4,6 +4,7 @@ Callbacks run in pooled greenlets, so that a function which waits suspends one m
 callback refers to then becomes its own: octets and edits are copied, transactions are looked up again.
 """
 import asyncio
+import logging
 import traceback
 from functools import partial
 
@@ -11,14 +12,13 @@ from greenlet import GreenletExit
 
 from libc.string cimport memcmp
 
-from uacfast import log
 from uacfast.leaves.address cimport address_host_text, address_port
 from uacfast.leaves.sip_scan cimport (
     SIP_HEADER_OTHER, SIP_METHOD_ACK, SIP_SCAN_OK, sip_find_header, sip_first_header, sip_header, sip_header_id_of,
     sip_method_id_of,
 )
 from uacfast.leaves.udp_batch cimport udp_address
-from uacfast.proxy.counters cimport DROP_BAD_RESPONSE
+from uacfast.proxy.counters cimport COUNT_REQUESTS, COUNT_RESPONSES, DROP_BAD_RESPONSE
 from uacfast.proxy.engine cimport Engine
 from uacfast.routing.context cimport (
     ROUTE_BRANCH, ROUTE_BRANCH_FAILURE, ROUTE_EVENT, ROUTE_FAILURE, ROUTE_NONE, ROUTE_REPLY, ROUTE_REQUEST, kept, str_of,
@@ -33,7 +33,7 @@ from uacfast.uac.replace cimport Replacer
 cdef enum:
     WAITING_MAX = 4096           # callbacks that may wait at a time; each keeps its message and a stack
 
-logger = log.get("script")
+logger = logging.getLogger("uacfast.script")
 
 
 cdef class Script(ScriptTransactions):
@@ -62,6 +62,11 @@ cdef class Script(ScriptTransactions):
         self.handler = handler
         self.has_reply_route = hasattr(handler, "ksr_reply_route")
 
+    @property
+    def message(self):
+        """The `msg` argument of the running callback, None outside of one."""
+        return self.context.msg
+
     def close(self):
         """End what is waiting."""
         self.closing = True
@@ -70,7 +75,7 @@ cdef class Script(ScriptTransactions):
 
     def without_message(self, callback, *arguments):
         """Call a function of the script where there is no message: mod_init(), child_init()."""
-        before, self.context = self.context, MessageContext()
+        before, self.context = self.context, MessageContext(runtime=self)
         try:
             return callback(*arguments)
         finally:
@@ -84,7 +89,12 @@ cdef class Script(ScriptTransactions):
         context.message = message
         context.transport = self.engine.transport
         context.table = self.engine.table
+        context.number = self.engine.counters.at[COUNT_REQUESTS] + self.engine.counters.at[COUNT_RESPONSES]
         return context
+
+    cdef void find_dialog(self, MessageContext context) noexcept:
+        if context.transaction.dialog:
+            context.dialog = self.engine.dialogs.of_transaction(context.transaction)
 
     cdef void release(self, MessageContext context):
         """The callback is over: its message belongs to others again."""
@@ -149,6 +159,7 @@ cdef class Script(ScriptTransactions):
             return False
         message.context = context
         message.script = self
+        context.msg = message
         try:
             if event is None:
                 callback(message)
@@ -182,7 +193,7 @@ cdef class Script(ScriptTransactions):
                 fields["status"] = message.index.status
             fields["call_id"] = str_of(message.call_id)
             fields["source"] = "%s:%d" % address_of(&message.source)
-        logger.error("an exception in the script: %s", traceback.format_exc().rstrip(), extra=log.fields(**fields))
+        logger.error("an exception in the script: %s", traceback.format_exc().rstrip(), extra={"fields": fields})
 
     # --- requests ------------------------------------------------------------------------------------------------
 
@@ -241,6 +252,7 @@ cdef class Script(ScriptTransactions):
             context.transaction = branch.transaction
             context.branch = branch
             context.branch_index = context.flags_index = branch.number
+            self.find_dialog(context)
         self.execute(context)
         if context.suspended:
             return False
@@ -275,6 +287,7 @@ cdef class Script(ScriptTransactions):
         if context.message.next_hop.at != NULL:
             branch.destination_uri = str_of(context.message.next_hop)
         branch.send_socket = context.send_socket
+        branch.dialog = context.dialog
         self.context = branch
         try:
             self.call_back(branch, state.on_branch, None)
@@ -307,6 +320,7 @@ cdef class Script(ScriptTransactions):
         context.branch_index = transaction.branch_count
         state.on_branch = ""      # to be armed anew, as in Kamailio
         context.reply = response
+        self.find_dialog(context)
         self.execute(context)
         if context.suspended:
             transaction.pending += 1
@@ -360,24 +374,23 @@ cdef class Script(ScriptTransactions):
 
     # --- events --------------------------------------------------------------------------------------------------
 
-    def run_event(self, str callback not None, str event not None, bytes message=None, source=None):
-        """Call `callback(msg, event)`; `message`: octets of what the event is about, e.g. a reply; None: nothing."""
-        cdef MessageContext context = self.make_context(ROUTE_EVENT, None, None)
+    def run_event(self, str callback not None, str event not None, SipMessage message=None):
+        """Call `callback(msg, event)` of the script; `message` is what the event is about, None: nothing."""
+        cdef MessageContext context = self.make_context(ROUTE_EVENT, message, None)
         context.event_callback = callback
         context.event = event
         if message is not None:
-            context.octets = message
-            context.message = self.take_message()
-            if (context.message.scan(message, <unsigned int>len(message), &self.engine.responses.no_limits, True)
-                    != SIP_SCAN_OK or not context.message.parse_top_via() or not context.message.parse_addresses()):
-                self.give_message(context.message)
-                context.message = None
-            else:
-                context.message.reset_plan()
-                context.message.socket = 0
+            if not message.parse_addresses():
+                return
+            message.reset_plan()
         self.execute(context)
         if not context.suspended:
             self.release(context)
+
+    def uac_reply(self, str callback not None, description, SipMessage response=None):
+        """uac:reply: $uac_req shows the request that was sent and its codes while the callback runs (uac-semantics §6.3)."""
+        self.uac_request.assign(description)
+        self.run_event(callback, "uac:reply", response)
 
     # --- waiting -------------------------------------------------------------------------------------------------
 

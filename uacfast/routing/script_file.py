@@ -1,15 +1,15 @@
 """The file of a script: imported as a module of its base name, with `import KSR` working inside it (kemi-python.md §1.1)."""
 import importlib.util
+import logging
 import os
 import sys
 import traceback
 import types
 
-from uacfast import log
 from uacfast.routing.ksr import assemble
 from uacfast.routing.script import Script
 
-logger = log.get("script")
+logger = logging.getLogger("uacfast.script")
 
 
 def start(script: Script, file: str = "") -> None:

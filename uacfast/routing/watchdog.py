@@ -1,4 +1,5 @@
 """Tells when a callback of the script does not return: a thread of its own, since the loop does not turn then."""
+import logging
 import os
 import signal
 import sys
@@ -6,9 +7,8 @@ import threading
 import traceback
 from typing import Protocol
 
-from uacfast import log
 
-logger = log.get("script")
+logger = logging.getLogger("uacfast.script")
 
 
 class Watched(Protocol):

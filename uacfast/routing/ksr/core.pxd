@@ -1,13 +1,9 @@
 """The functions of KSR itself."""
-from libc.stdint cimport uint32_t
-
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.routing.context cimport KsrModule
 
 
 cdef class CoreModule(KsrModule):
-    cdef uint32_t script_flags
-
     cdef int method(self) noexcept
     cdef bint is_ours(self, sip_text text) noexcept
     cdef bint is_own_host(self, sip_text host) noexcept

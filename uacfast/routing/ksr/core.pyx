@@ -1,7 +1,8 @@
 """The functions of KSR itself: log, methods, own addresses, flags, destination (kemi-python.md §2, §3.4)."""
+import logging
+
 from libc.stdint cimport uint8_t, uint32_t
 
-from uacfast import log
 from uacfast.leaves.address cimport (
     address_host_text, address_port,
 )
@@ -19,7 +20,7 @@ from uacfast.routing.context cimport (
 from uacfast.routing.relaying cimport ScriptTransactions
 from uacfast.sip.message cimport SipMessage, text_of
 
-logger = log.get("script")
+logger = logging.getLogger("uacfast.script")
 # Kamailio's level numbers, -3 (alert) to 4 (debug), as Python's.
 LEVELS = {"alert": 40, "bug": 40, "crit": 40, "critical": 40, "err": 40, "error": 40, "warn": 30, "warning": 30, "notice": 20, "info": 20,
           "dbg": 10, "debug": 10}
@@ -355,20 +356,20 @@ cdef class CoreModule(KsrModule):
         return 0 <= flag <= 31 and (self.runtime.context.state.flags >> flag) & 1 == 1
 
     def setsflag(self, int flag):
-        """Flags of the worker, not of a message."""
+        """Flags of the message alone, not of its transaction."""
         if not 0 <= flag <= 31:
             return False
-        self.script_flags |= <uint32_t>1 << flag
+        self.runtime.context.script_flags |= <uint32_t>1 << flag
         return True
 
     def resetsflag(self, int flag):
         if not 0 <= flag <= 31:
             return False
-        self.script_flags &= ~(<uint32_t>1 << flag)
+        self.runtime.context.script_flags &= ~(<uint32_t>1 << flag)
         return True
 
     def issflagset(self, int flag):
-        return 0 <= flag <= 31 and (self.script_flags >> flag) & 1 == 1
+        return 0 <= flag <= 31 and (self.runtime.context.script_flags >> flag) & 1 == 1
 
     cdef bint change_branch_flag(self, int flag, int branch, bint on):
         cdef list flags = self.runtime.context.state.branch_flags

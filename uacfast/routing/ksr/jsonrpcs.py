@@ -1,5 +1,4 @@
 """KSR.jsonrpcs: commands of the control part (kemi-python.md §3.10)."""
-import json
 from typing import Any
 
 from uacfast.fault import Fault
@@ -10,28 +9,21 @@ class JsonrpcsModule:
 
     def __init__(self, runtime: Any) -> None:
         self._runtime = runtime
-        self._response: tuple[int, str] | None = None
+        self._response: str | None = None
 
     def exec(self, request: str) -> int:
         """Run a JSON-RPC 2.0 request: 1, its answer is in response() then; -1 when it cannot be run."""
         self._response = None
-        control = self._runtime.control
-        try:
-            call = json.loads(request)
-            name, arguments = call["method"], call.get("params", [])
-        except (ValueError, KeyError, TypeError, AttributeError):
+        if not isinstance(request, str):
+            raise TypeError(f"expected a str, not {type(request).__name__}")
+        if self._runtime.control is None:
             return -1
-        if control is None or not isinstance(name, str):
-            return -1
-        if isinstance(arguments, dict):
-            arguments = list(arguments.values())
         try:
-            answer = {"jsonrpc": "2.0", "result": self._runtime.wait(control.call("rpc", name, arguments))}
-        except Fault as fault:
-            answer = {"jsonrpc": "2.0", "error": {"code": fault.code, "message": fault.message}}
-        if call.get("id") is not None:
-            answer["id"] = call["id"]
-        self._response = (200 if "result" in answer else 500, json.dumps(answer))
+            code, reason, body = self._runtime.wait(self._runtime.control.call("jsonrpcs.exec", request))
+        except Fault:
+            return -1
+        self._runtime.rpc_reply = {"code": code, "text": reason, "body": body}
+        self._response = body
         return 1
 
     def execx(self, request: str) -> int:
@@ -39,4 +31,4 @@ class JsonrpcsModule:
 
     def response(self) -> str | None:
         """The answer to the last exec(), None when there was none."""
-        return None if self._response is None else self._response[1]
+        return self._response

@@ -1,10 +1,13 @@
 """KSR.rr: loose routing and record-routing (kemi-python.md §2, §3.7)."""
 import re
 
-from uacfast.leaves.sip_scan cimport SIP_HEADER_RECORD_ROUTE, SIP_HEADER_ROUTE, sip_first_header, sip_header, sip_next_header
+from uacfast.leaves.sip_scan cimport (
+    SIP_HEADER_RECORD_ROUTE, SIP_HEADER_ROUTE, SIP_METHOD_ACK, sip_first_header, sip_header, sip_next_header,
+)
 from uacfast.proxy.route_set cimport ROUTE_TAKEN, follow_route
 from uacfast.routing.context cimport ROUTE_NONE, ROUTE_REPLY, ROUTE_REQUEST, kept, str_of
 from uacfast.routing.ksr.tm cimport expression
+from uacfast.routing.relaying cimport ScriptTransactions
 from uacfast.sip.message cimport SipMessage, literal, no_text, text_of
 
 
@@ -25,6 +28,11 @@ cdef class RrModule(KsrModule):
         if message.to.tag.at == NULL and not follow_route(message, &forwarder.routes, forwarder.routes_taken):
             return -1
         context.destination_uri = str_of(message.next_hop) if message.next_hop.at != NULL else None
+        if message.dialog:
+            context.dialog = self.runtime.engine.dialogs.of(message)
+            # A copy of a request changes nothing in the dialog.
+            if message.index.method == SIP_METHOD_ACK or (<ScriptTransactions>self.runtime).matching(context) == NULL:
+                self.runtime.engine.dialogs.request(message)
         return 1
 
     def loose_route_mode(self, int mode):

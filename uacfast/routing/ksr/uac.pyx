@@ -66,8 +66,8 @@ cdef class UacModule(KsrModule):
 
     def uac_req_send(self):
         """Send what $uac_req(...) describes: 1, or -1 when something needed is missing or it cannot be sent."""
-        request = self.runtime.uac_request
-        return -1 if request is None else request.send()
+        requests = self.runtime.requests
+        return -1 if requests is None else requests.send(self.runtime.uac_request)
 
     # --- registrations -------------------------------------------------------------------------------------------
 

@@ -76,10 +76,12 @@ def decode_base64_url_short(bytes value):
 
 
 cdef bytes padded(bytes value):
-    return value + b"=" * (-len(value) % 4)
+    return value + b"=" * ((4 - len(value) % 4) % 4)
 
 
 cdef object strictly_decoded(bytes value, bytes other):
+    if other is not None and (b"+" in value or b"/" in value):
+        return None              # the other alphabet's, which the library lets pass
     try:
         return base64.b64decode(value, altchars=other, validate=True)
     except binascii.Error:

@@ -56,7 +56,8 @@ cdef class DestinationVariable(PseudoVariable):
         if self.destination == DESTINATION_URI and (value is None or isinstance(value, str) and not value):
             context.destination_uri = None
             return True
-        if not (isinstance(value, str) or isinstance(value, int) and self.part == URI_PORT or value is None and removable):
+        if not (isinstance(value, str) or isinstance(value, int) and self.part == URI_PORT
+                or value is None and removable):
             report("%s does not take %r; it stays as it is.", self.source, value)
             return False
         if self.destination == DESTINATION_URI:
@@ -80,11 +81,11 @@ cdef class DestinationVariable(PseudoVariable):
         return True
 
 
-cdef str branch_text(dict branch):
-    """As it stands in a Contact."""
+cdef str branch_text(dict branch, bint brackets):
+    """As it stands in a Contact; without a q only `brackets` wants them."""
     q = branch.get("q", -1)
     if q is None or q < 0:
-        return branch["uri"]
+        return f"<{branch['uri']}>" if brackets else branch["uri"]
     return f"<{branch['uri']}>;q={q / Q_MAX:g}"
 
 
@@ -96,18 +97,19 @@ cdef class DestinationSet(PseudoVariable):
         self.shown = shown
 
     cdef object value(self, MessageContext context, bint octets):
-        cdef list texts = [branch_text(branch) for branch in context.state.branches]
-        if self.shown != "$ds":
-            if not texts:
+        cdef bint all_of_them = self.shown == "$ds"
+        cdef list texts = [branch_text(branch, all_of_them) for branch in context.state.branches]
+        if all_of_them:
+            if context.message is None or not context.message.index.is_request:
                 return None
-            return str_value(texts[0] if self.shown == "$br" else ", ".join(texts), octets)
-        if context.message is None or not context.message.index.is_request:
+            # The Request-URI counts once it is another one, or this very branch's.
+            if (context.kind == ROUTE_BRANCH
+                    or context.message.request_uri.at != context.message.index.request_uri.at):
+                texts.insert(0, f"<{uri_part(context.message.request_uri, URI_WHOLE, False)}>")
+            return str_value(f"Contact: {', '.join(texts)}", octets) if texts else None
+        if not texts:
             return None
-        if (not texts and context.kind != ROUTE_BRANCH
-                and context.message.request_uri.at == context.message.index.request_uri.at):
-            return None
-        own = uri_part(context.message.request_uri, URI_WHOLE, False)
-        return str_value(f"Contact: {', '.join([f'<{own}>', *texts])}", octets)
+        return str_value(texts[0] if self.shown == "$br" else ", ".join(texts), octets)
 
     cdef bint set(self, MessageContext context, object value) except -1:
         if self.shown != "$br":
@@ -118,8 +120,12 @@ cdef class DestinationSet(PseudoVariable):
         if len(context.state.branches) == BRANCHES_MAX:
             report("%s: there are %d destinations, more are not possible.", self.source, BRANCHES_MAX + 1)
             return False
-        context.state.branches.append({"uri": value, "dst_uri": "", "path": "", "q": -1, "send_socket": "", "flags": 0})
+        context.state.branches.append(
+            {"uri": value, "dst_uri": "", "path": "", "q": -1, "send_socket": "", "flags": 0})
         return True
+
+
+BRANCH_FIELDS = ("uri", "dst_uri", "path", "q", "send_socket", "flags", "count")
 
 
 cdef class BranchField(PseudoVariable):
@@ -128,8 +134,8 @@ cdef class BranchField(PseudoVariable):
     cdef Index index
 
     def __init__(self, str field, Index index):
-        if field not in ("uri", "dst_uri", "path", "q", "send_socket", "flags", "count"):
-            raise ValueError(f"$branch({field}) does not exist; there are uri, dst_uri, path, q, send_socket, flags and count.")
+        if field not in BRANCH_FIELDS:
+            raise ValueError(f"$branch({field}) does not exist; there are {', '.join(BRANCH_FIELDS)}.")
         self.field = field
         self.index = index
 

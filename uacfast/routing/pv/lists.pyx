@@ -52,6 +52,12 @@ cdef bytes name_of(bytes element):
     return element.partition(b"=")[0].rstrip()
 
 
+def elements_of(str text not None):
+    """[(name, value)] of "a=1;b=two", for scripts' records."""
+    return [(name_of(element).decode("utf-8", "surrogateescape"), value_of(element).decode("utf-8", "surrogateescape"))
+            for element in elements(text.encode("utf-8", "surrogateescape"), b";") if name_of(element)]
+
+
 def param_value(bytes value, bytes name, bytes separator=b";"):
     if not value:
         return None

@@ -82,7 +82,7 @@ cdef class TransactionVariable(PseudoVariable):
                 return 0
             if context.kind == ROUTE_FAILURE:
                 return context.transaction.branch_count
-            return context.branch.number if context.branch != NULL else 0
+            return context.branch_index if context.branch_index > 0 else 0
         if self.part == TRANSACTION_LAST:
             return status_of(context) if context.kind == ROUTE_REPLY else None
         if self.part == TRANSACTION_INDEX:
@@ -152,7 +152,8 @@ cdef class OtherMessageVariable(PseudoVariable):
         elif self.which == OTHER_REQUEST:
             if not context.message.index.is_request:
                 message = rescan.read(context.transaction)
-        elif context.message.index.is_request and context.message.index.method == SIP_METHOD_CANCEL and context.table is not None:
+        elif (context.message.index.is_request and context.message.index.method == SIP_METHOD_CANCEL
+              and context.table is not None):
             message = rescan.read(context.table.find(context.table.key_hash_of(context.message, True)))
         if message is None:
             return None
@@ -167,7 +168,7 @@ cdef class OtherMessageVariable(PseudoVariable):
 
 
 cdef class BranchVariable(PseudoVariable):
-    """$T_branch(uri): the Request-URI that the branch was sent with; $T_branch(flags): its flags."""
+    """$T_branch(uri): the Request-URI that the branch was sent with, in reply callbacks; $T_branch(flags): its flags."""
     cdef bint flags
 
     def __init__(self, bint flags):
@@ -181,7 +182,7 @@ cdef class BranchVariable(PseudoVariable):
             return None
         if self.flags:
             return branch_flags(context)
-        if context.branch.sent.at == NULL:
+        if context.kind == ROUTE_FAILURE or context.branch.sent.at == NULL:
             return None
         length = context.branch.sent.length
         begin = <const char *>memchr(context.branch.sent.at, c' ', length)
@@ -194,7 +195,7 @@ cdef class BranchVariable(PseudoVariable):
 
 cdef int branch_number(MessageContext context) noexcept:
     """Whose flags $bf means: those of the branch in hand, else the Request-URI's."""
-    return context.branch.number if context.branch != NULL else 0
+    return context.flags_index
 
 
 cdef object branch_flags(MessageContext context):
