@@ -26,7 +26,8 @@ those of `[[listen]]` and `server.workers`.
 """
 # A table's name in the page where it is not the name of a key of the file.
 NESTED = {model.Replacement: "replace_from, replace_to", model.Reply: "reply", model.RequestTo: "request_to",
-          model.Credential: "credential", model.Ha1: "ha1"}
+          model.Credential: "credential", model.Ha1: "ha1",
+          model.AuthUser: "[[auth.user]]", model.Address: "[[permissions.address]]", model.Authenticate: "authenticate"}
 
 
 def meanings(struct):

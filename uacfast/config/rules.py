@@ -20,6 +20,8 @@ def check(reader: Reader, config: Config, tables: dict[str, Any]) -> None:
     _auth(reader, config)
     _registration(reader, config)
     _control(reader, config)
+    _callers(reader, config)
+    _sources(reader, config)
     _routes(reader, config, tables)
 
 
@@ -159,6 +161,42 @@ def _control(reader: Reader, config: Config) -> None:
             reader.problem(("control", "binrpc", index), f"expected {what}", control.binrpc[index])
 
 
+def _callers(reader: Reader, config: Config) -> None:
+    for index, user in enumerate(config.auth.user):
+        path: Path = ("auth", "user", index)
+        if user is None or reader.failed(path):
+            continue
+        _credential(reader, user, path)
+        if user.ha1 is not None and not user.realm:
+            reader.problem(path + ("realm",), "expected the realm that ha1 was made for", "")
+    for index, route in enumerate(config.route):
+        if route is None or route.authenticate is None or reader.failed(("route", index, "authenticate")):
+            continue
+        path = ("route", index, "authenticate")
+        if route.authenticate.table and not config.auth_db.db_url and not reader.failed(("auth_db", "db_url")):
+            reader.problem(path + ("table",), "expected auth_db.db_url as well: the database that has this table",
+                           route.authenticate.table)
+        elif not route.authenticate.table and not config.auth.user and not reader.failed(("auth", "user")):
+            reader.problem(path, "expected table = \"subscriber\" or at least one [[auth.user]]: nobody could log in", {})
+
+
+def _sources(reader: Reader, config: Config) -> None:
+    if reader.failed(("permissions", "address")):
+        return
+    groups = {row.group for row in config.permissions.address if row is not None}
+    wanted: list[tuple[Path, int]] = [(("pike", "allow_group"), config.pike.allow_group)]
+    wanted += [(("route", index, "source_group"), route.source_group)
+               for index, route in enumerate(config.route) if route is not None]
+    for path, group in wanted:
+        if group and group not in groups and not reader.failed(path):
+            reader.problem(path, f"expected a [[permissions.address]] with group = {group}", group)
+    names: dict[str, int] = {}
+    for index, table in enumerate(config.htable):
+        if table is not None and names.setdefault(table.name, index) != index:
+            reader.problem(("htable", index, "name"), f"expected another name: htable[{names[table.name]}] has this one",
+                           table.name)
+
+
 def _routes(reader: Reader, config: Config, tables: dict[str, Any]) -> None:
     names: dict[str, int] = {}
     for index, route in enumerate(config.route):
@@ -179,6 +217,12 @@ def _routes(reader: Reader, config: Config, tables: dict[str, Any]) -> None:
 
 
 def _actions(reader: Reader, route: Route, given: dict[str, Any], path: Path) -> None:
+    for action in ("registrar", "lookup"):
+        if action == "lookup" and given.get(action) != "location":
+            continue
+        for name in ("relay", "reply", "fork") if given.get(action) else ():
+            if given.get(name):
+                reader.problem(path + (name,), f"cannot stand beside {action}: take one of the two out")
     if given.get("reply"):
         for name in ("relay", "fork", "ruri"):
             if given.get(name):

@@ -72,9 +72,10 @@ cdef class Location:
 
     cdef int store(self, bytes aor, list bindings, uint64_t now) except -1:
         """Let these be all bindings of the address of record."""
-        cdef Record record = self.records.get(aor)
+        cdef Record record
         cdef Binding each
         self.sweep(now)
+        record = self.records.get(aor)
         if record is not None:
             self.count -= len(record.bindings)
         if not bindings:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from uacfast.config import Config, Listen, Route, load, parse
+from uacfast.config.model import HashTable
 from uacfast.config.schema import keys_of
 from uacfast.starter import STARTER
 
@@ -16,7 +17,7 @@ SECTIONS = {name: key.value.struct for name, key in keys_of(Config).items()}
 
 def chapters(text):
     """The text of each top-level table, by its name."""
-    parts = re.split(r"^\[+([a-z]+)\]+", text, flags=re.MULTILINE)
+    parts = re.split(r"^\[+([a-z_]+)\]+", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
@@ -34,13 +35,17 @@ def test_full_names_every_key(section):
 
 def test_full_shows_the_defaults():
     config = load(str(EXAMPLES / "full.toml"))
-    assert config == Config(listen=(Listen(uri="udp:127.0.0.1:5060"),), route=(Route(name="everything"),))
+    assert config == Config(listen=(Listen(uri="udp:127.0.0.1:5060"),), htable=(HashTable(name="ipban"),),
+                            route=(Route(name="everything"),))
 
 
 def test_commented_values_of_full_are_valid():
-    text = re.sub(r"^# (?=(?:replace_|credential|request_to)[a-z_]* = )", "", (EXAMPLES / "full.toml").read_text(),
-                  flags=re.MULTILINE)
+    text = re.sub(r"^# (?=(?:replace_|credential|request_to|authenticate|initval)[a-z_]* = )", "",
+                  (EXAMPLES / "full.toml").read_text(), flags=re.MULTILINE)
+    text = text.replace("user = []", 'user = [{ username = "alice", password = "secret" }]').replace(
+        '\ndb_url = ""  ', '\ndb_url = "sqlite:///x.db"')
     route, = parse(text).route
+    assert route.authenticate.table == "subscriber"
     assert route.replace_from.display == "" and route.replace_to.display is msgspec.UNSET
     assert route.credential.username == "u" and route.request_to.user == "$fU"
 

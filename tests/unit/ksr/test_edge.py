@@ -335,6 +335,15 @@ def test_alias_into_the_request_uri(runtime, nat):
         "sip:x@127.0.0.1:17030", "sip:127.0.0.1:17030;transport=tcp")
 
 
+def test_alias_into_a_variable(runtime, nat):
+    runtime.take(request(contact="<sip:x@10.0.0.9;alias=192.0.2.7~5070~1>"))
+    assert yes(nat.set_alias_to_pv("$avp(where)"))
+    assert runtime.context.state.avps["where"] == ["sip:192.0.2.7:5070;transport=udp"]
+    assert no(nat.set_alias_to_pv("nonsense"))
+    runtime.take(request(contact="<sip:x@10.0.0.9>"))
+    assert no(nat.set_alias_to_pv("$avp(where)"))
+
+
 def test_contact_fixed(runtime, nat):
     runtime.take(request(contact="<sip:x@10.0.0.9:5060;y=1>"), source=HERE)
     assert yes(nat.fix_nated_contact()) and b"<sip:x@192.0.2.7:5070;y=1>" in runtime.written

@@ -1,4 +1,5 @@
 """KSR.nathelper: requests from behind a NAT (kemi-python.md §2, §3.10)."""
+import logging
 import re
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
@@ -18,6 +19,8 @@ from uacfast.routing.context cimport KsrModule
 from uacfast.routing.ksr.access cimport (
     current_body, insert_at, message_of, octets_of, replace_text, request_of, set_body, set_request_uri,
 )
+from uacfast.routing.pv import pseudo_variable
+from uacfast.routing.pv.variable cimport PseudoVariable
 from uacfast.sip.message cimport SipMessage, bytes_of, text_of
 
 # RFC 4566 §5.7 and §5.2
@@ -25,6 +28,7 @@ _CONNECTION = re.compile(rb"(?m)^c=IN IP[46] ([^\s/]+)")
 _CONNECTION_LINE = re.compile(rb"(?m)^c=IN IP[46] [^\s/]+")
 _ORIGIN_LINE = re.compile(rb"(?m)^(o=\S+ \S+ \S+ IN )IP[46] \S+")
 
+logger = logging.getLogger("uacfast.script")
 cdef dict PROTOCOLS = {1: b"udp", 2: b"tcp", 3: b"tls", 5: b"ws", 6: b"wss"}
 cdef enum:
     PROTOCOL_UDP = 1
@@ -199,6 +203,23 @@ cdef class NathelperModule(KsrModule):
                        + whole[end - uri.text.at:])
             return 1 if set_request_uri(request, changed) else -1
         return 1
+
+    def set_alias_to_pv(self, str uri_avp not None):
+        """Write the URI that the first Contact's alias stands for into a variable, named as "$avp(x)"."""
+        cdef SipMessage message = message_of(self)
+        cdef sip_text contact, whole, value, host, port
+        cdef bint brackets
+        cdef int protocol
+        if (not first_contact(message, &contact, &brackets) or not find_alias(contact, &whole, &value)
+                or not read_alias(value, &host, &port, &protocol)):
+            return -1
+        try:
+            variable = pseudo_variable(uri_avp)
+        except ValueError as error:
+            logger.error("a script's call of nathelper failed: %s", error)
+            return -1
+        text = b"sip:%b:%b;transport=%b" % (bytes_of(host), bytes_of(port), PROTOCOLS[protocol])
+        return 1 if (<PseudoVariable>variable).set(self.runtime.context, text.decode("ascii")) else -1
 
     # --- session descriptions ------------------------------------------------------------------------------------
 

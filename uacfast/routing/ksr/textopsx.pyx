@@ -34,7 +34,7 @@ cdef class TextopsxModule(KsrModule):
         cdef sip_limits limits
         cdef bytes octets
         cdef uint32_t scratch = message.scratch_used
-        cdef bint force_rport
+        cdef bint force_rport = message.force_rport
         if context.kind not in (ROUTE_REQUEST, ROUTE_REPLY):
             return -1
         limits.message = limits.header_part = limits.line = UDP_DATAGRAM_MAX
@@ -52,6 +52,7 @@ cdef class TextopsxModule(KsrModule):
         # Texts of the plan stay where they are: in the old octets, which outlive the callback, or in the scratch space.
         message.scan(octets, <uint32_t>len(octets), &limits, True)
         message.scratch_used = scratch
+        message.force_rport = force_rport
         message.parse_top_via()
         message.parse_addresses()
         if message.index.is_request:
