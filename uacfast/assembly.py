@@ -10,10 +10,12 @@ from uacfast.proxy.dialog_commands import dialog_commands
 from uacfast.proxy.engine import Engine
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing import script_file
+from uacfast.routing.pv import pseudo_variable
 from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
 from uacfast.routing.watchdog import Watchdog
 from uacfast.tm.settings import TransactionSettings
+from uacfast.uac.authenticator import Authenticator, Credentials
 from uacfast.uac.replace import Replacer
 from uacfast.uac.request import RequestSender
 from uacfast.uac.request_description import RequestDescription
@@ -46,6 +48,9 @@ class AssembledEngine:
         # to it, which the worker sets: uacfast.worker.Control.
         self.commands: dict[str, Callable[..., Any]] = dialog_commands(self.engine)
         self._control: Any = None
+        self._key = siphash_key
+        self.authenticator = Authenticator(self.engine.table, self.engine.counters)
+        self.engine.set_challenge_answerer(self.authenticator)
         self.requests = RequestSender(self.engine)
         self.commands["uac.req_send"] = self._send_request
         # For /metrics: {name: function that gives {"help", "bounds", "counts", "sum"}} (uacfast.control.metrics).
@@ -92,7 +97,9 @@ class AssembledEngine:
                             rr_from_store_param=uac.rr_from_store_param, rr_to_store_param=uac.rr_to_store_param,
                             restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
                             restore_seal=uac.restore_seal, restore_dlg=uac.restore_dlg, dialogs=engine.dialogs)
-        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs)
+        # A key of the configuration lets calls that were set up before a restart be authenticated after it.
+        credentials = Credentials(uac.credential, uac.restore_seal[0].encode() if uac.restore_seal else self._key)
+        routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, self.authenticator, credentials)
         self._apply_script(config, replacer)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
@@ -120,6 +127,8 @@ class AssembledEngine:
         engine.transport.forget_own_names()
         for alias in config.server.alias:
             engine.transport.add_alias(alias)
+        self.authenticator.use(credentials, raise_cseq=uac.auth_cseq == "raise", preemptive=uac.auth_preemptive,
+                               raw_session=uac.auth_sess_raw)
         if self._script is None:
             engine.set_policy(routes)
         engine.set_route_listener(replacer)
@@ -137,21 +146,25 @@ class AssembledEngine:
             script = Script(self.engine, replacer, config.script.file, self._rank)
             script.requests = self.requests
             script.uac_request = RequestDescription()
+            script.authenticator = self.authenticator
             script.statistics = self.statistics
             script_file.start(script)
             self.commands["app_python.reload"] = self._reload_script
             self.commands["app_python.api_list"] = self._list_script_functions
             self.engine.set_script(script)
             self._script = script
-            self._hear_events(config)
+            self._apply_uac_parameters(config)
             return
         script_file.start(self._script, config.script.file)
         self._script.set_replacer(replacer)
-        self._hear_events(config)
+        self._apply_uac_parameters(config)
 
-    def _hear_events(self, config: Config) -> None:
-        """uac.event_callback: the script's method for the replies to requests of our own."""
-        callback = config.uac.event_callback
+    def _apply_uac_parameters(self, config: Config) -> None:
+        """Parameters of the uac module that concern scripts: event_callback and the variables of uac_auth()."""
+        uac = config.uac
+        names = (uac.auth_realm_avp, uac.auth_username_avp, uac.auth_password_avp)
+        self._script.auth_variables = tuple(map(pseudo_variable, names)) if all(names) else None
+        callback = uac.event_callback
         self.requests.on_event = partial(self._script.uac_reply, callback) if callback else None
 
     @property

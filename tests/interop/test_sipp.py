@@ -33,3 +33,21 @@ def test_calls(start, sipp, kind, calls, rate):
     assert int(counters["SuccessfulCall(C)"]) == calls
     assert int(counters["FailedCall(C)"]) == 0
     assert int(counters["Retransmissions(C)"]) <= calls // 10
+
+
+@pytest.mark.parametrize("password", ["s3cret", "wrong"])
+def test_sipp_verifies_the_digest(start, sipp, password):
+    callee_port, calls = free_port(), 20
+    route = Route("out", relay=(f"sip:127.0.0.1:{callee_port}",), credential={"username": "trunk", "password": password})
+    proxy = start(Configuration(listen=(f"udp:127.0.0.1:{free_port()}",), routes=(route,)))
+    callee = sipp("uas_auth.xml", callee_port, "-m", str(calls))
+    caller = sipp("uac_basic.xml", free_port(), "-m", str(calls), "-r", "20", proxy.sent_by)
+    code = caller.wait(30.0)
+    counters = caller.counters()
+    if password == "wrong":
+        assert code != 0
+        assert int(counters["FailedCall(C)"]) == calls
+        return
+    assert code == 0, f"{caller.report()} {callee.report()}"
+    assert callee.wait(10.0) == 0, callee.report()
+    assert int(counters["SuccessfulCall(C)"]) == calls

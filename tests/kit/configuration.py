@@ -44,6 +44,7 @@ class Route:
     fr_timer: int | None = None
     fr_inv_timer: int | None = None
     reply: tuple[int, str] | None = None
+    credential: dict | None = None
 
     def table(self) -> dict:
         table: dict = {"name": self.name}
@@ -66,7 +67,7 @@ class Route:
             table["relay"] = list(self.relay)
         if self.fork:
             table["fork"] = True
-        for key in ("fr_timer", "fr_inv_timer"):
+        for key in ("fr_timer", "fr_inv_timer", "credential"):
             if getattr(self, key) is not None:
                 table[key] = getattr(self, key)
         return table

@@ -53,3 +53,73 @@ def verify(
     if uri is not None and unescaped(fields["uri"]) != uri:
         return False
     return fields["response"] == expected_response(fields, method, password=password, ha1=ha1, body=body)
+
+
+class Realm:
+    """One realm of a verifying server: challenges, and checks what comes back.
+
+    `users`: {name: password}. `nonces`: how often a nonce may be used, None: for ever. With `fresh` each challenge has a
+    new nonce.
+    """
+
+    def __init__(
+        self,
+        realm: str = "carrier.example",
+        users: dict[str, str] | None = None,
+        *,
+        status: int = 407,
+        algorithms: tuple[str | None, ...] = ("MD5",),
+        qop: str | None = "auth",
+        opaque: str | None = None,
+        fresh: bool = True,
+        nonce_uses: int | None = None,
+    ) -> None:
+        self.realm, self.status, self.algorithms, self.qop, self.opaque = realm, status, algorithms, qop, opaque
+        self.users = {"trunk": "s3cret"} if users is None else users
+        self.fresh, self.nonce_uses = fresh, nonce_uses
+        self.counts: dict[str, int] = {}
+        self.cnonces: set[str] = set()
+        self.verified = 0
+
+    def _nonce(self) -> str:
+        if self.fresh or not self.counts:
+            self.counts[f"{self.realm}-{len(self.counts)}"] = 0
+        return list(self.counts)[-1]
+
+    def challenge(self, stale: bool = False) -> tuple[str, ...]:
+        """Header lines without their ends, one for each algorithm."""
+        name = "WWW-Authenticate" if self.status == 401 else "Proxy-Authenticate"
+        nonce = self._nonce()
+        lines = []
+        for algorithm in self.algorithms:
+            line = f'{name}: Digest realm="{self.realm}", nonce="{nonce}"'
+            line += f', opaque="{self.opaque}"' if self.opaque else ""
+            line += f', qop="{self.qop}"' if self.qop else ""
+            line += f", algorithm={algorithm}" if algorithm else ""
+            lines.append(line + (", stale=true" if stale else ""))
+        return tuple(lines)
+
+    def check(self, request) -> tuple[str, ...] | None:
+        """None when the request's credentials for this realm are right, else the challenge lines of the answer."""
+        name = "Authorization" if self.status == 401 else "Proxy-Authorization"
+        for value in request.all(name):
+            fields = parameters(f"{name}: {value}")
+            if fields.get("realm") != self.realm:
+                continue
+            password = self.users.get(unescaped(fields["username"]))
+            if fields["nonce"] not in self.counts:
+                return self.challenge(stale=True)
+            if password is None or not verify(
+                f"{name}: {value}", request.method, password=password, body=request.body, uri=request.request_uri
+            ):
+                return self.challenge()
+            if "nc" in fields:
+                count = int(fields["nc"], 16)
+                if count <= self.counts[fields["nonce"]] or self.nonce_uses is not None and count > self.nonce_uses:
+                    return self.challenge(stale=True)
+                assert fields["cnonce"] not in self.cnonces
+                self.cnonces.add(fields["cnonce"])
+                self.counts[fields["nonce"]] = count
+            self.verified += 1
+            return None
+        return self.challenge()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from kit.configuration import Configuration
+from kit.configuration import TEMPLATE, Configuration
 from kit.endpoint import Endpoint, is_reply, token
 
 START_TIMEOUT = 20.0
@@ -222,3 +223,22 @@ class Kamailio(Proxy):
         except AssertionError:
             return False
         return True
+
+
+class Challenger(Kamailio):
+    """A Kamailio that asks callers for digest credentials (auth module): user trunk, password s3cret, carrier.example.
+
+    `status`: 401 or 407; `flags`: of www_challenge(), 1 is qop=auth, 0 none; `parameters`: of the auth module. Its auth-int
+    cannot be used: it does not hash the body.
+    """
+
+    def __init__(self, directory: Path, listen: str, status: int = 407, flags: int = 1, **parameters: object) -> None:
+        super().__init__(directory, Configuration(listen=(listen,)))
+        check, challenge = ("pv_www_authenticate", "www_challenge") if status == 401 else (
+            "pv_proxy_authenticate", "proxy_challenge")
+        lines = [f'modparam("auth", "{name}", {json.dumps(value)})' for name, value in parameters.items()]
+        text = (TEMPLATE.parent / "challenger.cfg").read_text()
+        for mark, value in (("# LISTEN", f"listen={listen}"), ("# PARAMETERS", "\n".join(lines)),
+                            ("CHECK_FUNCTION", check), ("CHALLENGE_FUNCTION", challenge), ("FLAGS", str(flags))):
+            text = text.replace(mark, value)
+        self.file.write_text(text)

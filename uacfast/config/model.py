@@ -139,7 +139,7 @@ class Credential(Table, frozen=True, kw_only=True):
 
 
 class Uac(Table, frozen=True, kw_only=True):
-    """[uac]: the parameters of Kamailio's uac module, and three of our own."""
+    """[uac]: the parameters of Kamailio's uac module, and some of our own."""
 
     rr_from_store_param: v.StoreParam = "vsf"          # Record-Route parameter that carries From
     rr_to_store_param: v.StoreParam = "vst"            # the same for To
@@ -156,6 +156,9 @@ class Uac(Table, frozen=True, kw_only=True):
     auth_username_avp: v.PseudoVariable = ""
     auth_password_avp: v.PseudoVariable = ""
     auth_cseq: Literal["raise", "keep"] = "raise"      # our own: CSeq of a request sent again with credentials
+    auth_preemptive: v.Flag = False                    # our own: send credentials before they are asked for, with the
+    #                                                    nonce that the destination gave before
+    auth_sess_raw: v.Flag = False                      # our own: -sess algorithms as RFC 2617's sample code has them
     reg_db_url: v.DatabaseUrl = ""                     # database of the registrations; "": none
     reg_db_table: v.NonEmptyText = "uacreg"
     reg_contact_addr: v.ContactAddr = ""               # host[:port][;parameters] of our Contact
@@ -289,11 +292,6 @@ class Route(Table, frozen=True, kw_only=True):
 _NOT_YET_UAC = {
     "restore_from_avp": "replies are restored from what the transaction keeps",
     "restore_to_avp": "replies are restored from what the transaction keeps",
-    "credential": "401 and 407 are passed on to the caller",
-    "auth_realm_avp": "401 and 407 are passed on to the caller",
-    "auth_username_avp": "401 and 407 are passed on to the caller",
-    "auth_password_avp": "401 and 407 are passed on to the caller",
-    "auth_cseq": "no request is sent again with credentials",
     "reg_db_url": "nothing is registered",
     "reg_db_table": "nothing is registered",
     "reg_contact_addr": "nothing is registered",
@@ -308,10 +306,12 @@ _NOT_YET_UAC = {
     "reg_use_domain": "nothing is registered",
 }
 _NOT_YET_ROUTE = {
-    "credential": "401 and 407 are passed on to the caller",
     "lookup": "the request-URI stays as it is",
     "request_to": "the request-URI stays as it is",
 }
+
+
+_FOR_SCRIPTS = ("auth_realm_avp", "auth_username_avp", "auth_password_avp", "event_callback")
 
 
 class Config(Table, frozen=True, kw_only=True):
@@ -331,8 +331,9 @@ class Config(Table, frozen=True, kw_only=True):
     def not_yet(self) -> list[str]:
         """One sentence for each key that differs from its default and has no effect in this version."""
         sentences = _without_effect(self.uac, "uac", "", _NOT_YET_UAC)
-        if self.uac.event_callback and not self.script.file:
-            sentences.append("uac.event_callback has no effect without script.file: it names a function of the script")
+        if not self.script.file:
+            sentences += [f"uac.{name} has no effect without script.file: it is for scripts" for name in _FOR_SCRIPTS
+                          if getattr(self.uac, name)]
         for index, route in enumerate(self.route):
             named = f' (route "{route.name}")' if route.name else ""
             sentences += _without_effect(route, f"route[{index}]", named, _NOT_YET_ROUTE)

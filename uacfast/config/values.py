@@ -55,8 +55,9 @@ _TEL_URI = re.compile(r"tel:[^\s<>\"@]+", re.IGNORECASE)
 _LINE_BREAKERS = re.compile(r"[\r\n\0]")
 _SIP_METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO",
                           "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH"))
-# URI parameters that a Record-Route of ours carries for other purposes (RFC 3261 §19.1.1; Kamailio rr, dialog).
-_RECORD_ROUTE_PARAMETERS = frozenset(("lr", "r2", "ftag", "did", "transport", "maddr", "user", "method", "ttl"))
+# URI parameters that a Record-Route of ours carries for other purposes (RFC 3261 §19.1.1; Kamailio rr, dialog; ours).
+_RECORD_ROUTE_PARAMETERS = frozenset(("lr", "r2", "ftag", "did", "auth", "cseq", "transport", "maddr", "user", "method",
+                                      "ttl"))
 
 
 def is_host(text: str) -> bool:

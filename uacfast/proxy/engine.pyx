@@ -21,10 +21,13 @@ from uacfast.leaves.text_writer cimport text_put_string, text_put_uint, text_wri
 from uacfast.leaves.timer_wheel cimport timer_entry, timer_wheel_advance, timer_wheel_pop
 from uacfast.leaves.udp_batch cimport UDP_BATCH
 from uacfast.proxy.counters cimport *
+from uacfast.proxy.cseq cimport stored_difference
 from uacfast.proxy.dialog cimport Dialogs
 from uacfast.proxy.dialog_states cimport TIMER_DIALOG
 from uacfast.proxy.dialog_table cimport Dialog
-from uacfast.proxy.hooks cimport Decision, RequestPolicy, RouteListener, ScriptHost, VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
+from uacfast.proxy.hooks cimport (
+    ChallengeAnswerer, Decision, RequestPolicy, RouteListener, ScriptHost, VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY,
+)
 from uacfast.proxy.local cimport LocalRequests
 from uacfast.proxy.route_set cimport ROUTE_BROKEN, ROUTE_TAKEN, RouteSet, read_route_set
 from uacfast.proxy.sanity cimport Refusal, check_form, check_forwarding, check_octets, has_looped
@@ -93,6 +96,10 @@ cdef class Engine(SendFailureListener):
     def set_route_listener(self, RouteListener listener):
         """Who hears of in-dialog requests that carry our Record-Route value."""
         self.forwarder.listener = listener
+
+    def set_challenge_answerer(self, ChallengeAnswerer answerer):
+        """Who answers 401 and 407 in place of the caller."""
+        self.forwarder.answerer = answerer
 
     def set_batch_pause(self, uint64_t microseconds):
         """The longest pause between two drains under load, 0: never pause."""
@@ -700,6 +707,7 @@ cdef class Engine(SendFailureListener):
         cdef text_writer out
         cdef char *space
         cdef uint32_t capacity
+        cdef uint32_t difference = 0
         cdef int socket, owner
         if self.workers > 1:
             owner = self.table.local_owner(message.via.branch)
@@ -728,6 +736,8 @@ cdef class Engine(SendFailureListener):
             return
         if parameters.at != NULL:
             self.forwarder.listener.stray_response(message, parameters)
+            if stored_difference(parameters, &difference) and difference < message.cseq.number:
+                message.replace_cseq(message.cseq.number - difference)
         socket = self.transport.socket_towards(&destination, message.socket)
         capacity = datagram_space(message.index.length + message.scratch_used + 16)
         space = self.transport.reserve(capacity)

@@ -5,8 +5,9 @@ from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.text_writer cimport text_writer
 from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.proxy.counters cimport Counters
+from uacfast.proxy.cseq cimport CSeqDifferences
 from uacfast.proxy.dialog_states cimport DialogTracker
-from uacfast.proxy.hooks cimport Decision, RequestPolicy, RouteListener, ScriptHost
+from uacfast.proxy.hooks cimport ChallengeAnswerer, Decision, RequestPolicy, RouteListener, ScriptHost
 from uacfast.proxy.route_set cimport RouteSet
 from uacfast.proxy.settings cimport ProxySettings
 from uacfast.sip.message cimport SipMessage
@@ -44,6 +45,8 @@ cdef class Forwarder(TransactionUser):
     cdef RequestPolicy policy
     cdef RouteListener listener
     cdef ScriptHost script               # None: policy knows the further targets
+    cdef ChallengeAnswerer answerer
+    cdef readonly CSeqDifferences differences
     cdef DialogTracker dialogs
     cdef object resolver
     cdef set tasks
@@ -60,6 +63,7 @@ cdef class Forwarder(TransactionUser):
                     object context, bint parallel) noexcept
     cdef void begin_attempt(self, Transaction *transaction, SipMessage request, int step) noexcept
     cdef Branch *send_branch(self, Transaction *transaction, SipMessage request, const udp_address *destination) noexcept
+    cdef void foretell(self, Transaction *transaction, SipMessage request, const udp_address *destination) noexcept
     cdef void fail_branch(self, Transaction *transaction) noexcept
     cdef bint prepare_again(self, Transaction *transaction) noexcept
     cdef bint relay_stateless(self, SipMessage request, uint32_t loop_hash) noexcept

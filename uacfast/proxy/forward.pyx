@@ -19,16 +19,22 @@ from uacfast.leaves.text_writer cimport (
 from uacfast.proxy.counters cimport (
     COUNT_RELAYED_ACKS, COUNT_RELAYED_REQUESTS, COUNT_RESOLUTION_FAILED, COUNT_TRANSPORT_ERRORS, DROP_NO_MEMORY,
 )
+from uacfast.proxy.cseq cimport put_difference, raise_cseq
 from uacfast.proxy.route_set cimport ROUTE_ABSENT, ROUTE_BROKEN, ROUTE_TAKEN, RouteOutcome, follow_route, take_own_routes
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport bytes_of, no_text, text_of
-from uacfast.tm.table cimport ALTERNATIVES, CANCELLED, DIALOG_BEGINS, FINAL_SENT, GOT_PROVISIONAL, LOCALLY_MADE, is_cookie
+from uacfast.sip.digest cimport Secret
+from uacfast.tm.table cimport (
+    ALTERNATIVES, CANCELLED, CANCEL_NONE, CHALLENGE_ANSWERED, CSEQ_SHIFTED, DIALOG_BEGINS, FINAL_SENT, FORETOLD,
+    GOT_PROVISIONAL, LOCAL, LOCALLY_MADE, is_cookie,
+)
 from uacfast.leaves.address cimport address_from_text, address_is_usable
 from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
     RECORD_ROUTE_SPACE = 1200     # two values with advertised names, beside their parameters
     VIA_SPACE = 400
+    BRANCHES_MAX = 200            # a transaction that has this many answers no challenge any more
 
 
 cdef class Forwarder(TransactionUser):
@@ -48,6 +54,8 @@ cdef class Forwarder(TransactionUser):
         responses.core = self
         self.policy = RequestPolicy()
         self.listener = RouteListener()
+        self.answerer = ChallengeAnswerer()
+        self.differences = CSeqDifferences()
         self.again = SipMessage()
         self.tasks = set()
 
@@ -80,6 +88,7 @@ cdef class Forwarder(TransactionUser):
         cdef int taken = 0
         cdef RouteOutcome outcome = take_own_routes(request, self.transport, &self.routes, self.settings.routes, &taken)
         self.routes_taken = taken
+        cdef int difference
         if outcome == ROUTE_BROKEN:
             return outcome
         if self.dialogs.table.total and request.to.tag.at != NULL:
@@ -87,8 +96,15 @@ cdef class Forwarder(TransactionUser):
         if outcome == ROUTE_TAKEN or request.dialog and request.to.tag.at != NULL:
             self.listener.loose_routed(request)
         if outcome == ROUTE_TAKEN:
-            if request.to.tag.at != NULL and not follow_route(request, &self.routes, taken):
-                return ROUTE_BROKEN
+            if request.to.tag.at != NULL:
+                if not follow_route(request, &self.routes, taken):
+                    return ROUTE_BROKEN
+                self.differences.translate(request, self.table.now)
+        elif request.dialog and request.to.tag.at != NULL and not request.upstream:
+            # Without our Route value the tracked dialog tells the difference.
+            difference = self.dialogs.cseq_difference(request.dialog)
+            if difference:
+                raise_cseq(request, <uint32_t>difference)
         return outcome
 
     cdef uint32_t loop_hash(self, SipMessage request) noexcept:
@@ -158,6 +174,7 @@ cdef class Forwarder(TransactionUser):
         """Find the addresses of request.next_hop (or Route, or Request-URI) and send a branch there."""
         cdef NextHop hop
         cdef HopOutcome outcome = self.find_next_hop(request, &hop)
+        cdef Branch *branch
         if outcome == HOP_PENDING:
             transaction.pending += 1
             self.resolve_later(transaction.slot, transaction.check, step, &hop)
@@ -166,8 +183,11 @@ cdef class Forwarder(TransactionUser):
             self.fail_branch(transaction)
             return
         self.keep_alternatives(transaction, &hop)
-        if self.send_branch(transaction, request, &hop.addresses[0]) == NULL:
+        branch = self.send_branch(transaction, request, &hop.addresses[0])
+        if branch == NULL:
             self.fail_branch(transaction)
+        else:
+            branch.step = <unsigned short>step
 
     cdef void keep_alternatives(self, Transaction *transaction, NextHop *hop) noexcept:
         """The next hop's further addresses, for when the first does not answer."""
@@ -187,6 +207,8 @@ cdef class Forwarder(TransactionUser):
         branch = self.table.add_branch(transaction)
         if branch == NULL:
             return NULL
+        if self.answerer.foretells:
+            self.foretell(transaction, request, destination)
         capacity = datagram_space(request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
                                   + 2 * (request.record_route_parameters.length + request.added_route_parameters.length
                                          + request.from_.tag.length))
@@ -194,12 +216,26 @@ cdef class Forwarder(TransactionUser):
         if space != NULL:
             length = self.write_request(request, socket, branch, transaction.loop_hash, space, capacity)
             if length and self.client.start(branch, space, length, socket, destination):
+                if request.cseq_shift:
+                    branch.cseq_shift = request.cseq_shift
+                    transaction.flags |= CSEQ_SHIFTED
+                if request.credentials.at != NULL:
+                    branch.auth_retried = request.auth_retried
+                    branch.flags |= FORETOLD if request.foretold else 0
+                    self.table.fill(&branch.credentials, request.credentials.at, request.credentials.length)
                 return branch
         self.table.remove_last_branch(transaction, branch)
         return NULL
 
     cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept:
+        """The 2xx that wins brings its branch's CSeq difference to the dialog."""
+        cdef Branch *branch = transaction.branches
         self.dialogs.response(transaction, response)
+        if transaction.flags & CSEQ_SHIFTED and transaction.flags & DIALOG_BEGINS:
+            while branch != NULL:
+                if 200 <= branch.final < 300:
+                    self.dialogs.raise_cseq(transaction.dialog, <int>branch.cseq_shift)
+                branch = branch.next
 
     cdef void fail_branch(self, Transaction *transaction) noexcept:
         """A target that cannot even be tried counts as one that answered 503 (§16.9)."""
@@ -228,8 +264,11 @@ cdef class Forwarder(TransactionUser):
             address = <udp_address *>transaction.alternatives.at + transaction.alternative_next
             transaction.alternative_next += 1
             if self.prepare_again(transaction) and self.set_target(transaction, transaction.context_step):
-                if self.send_branch(transaction, self.again, address) == NULL:
+                newest = self.send_branch(transaction, self.again, address)
+                if newest == NULL:
                     self.fail_branch(transaction)
+                else:
+                    newest.step = <unsigned short>transaction.context_step
                 return True
             return False
         if transaction.context == NULL:
@@ -251,6 +290,50 @@ cdef class Forwarder(TransactionUser):
     cdef void branch_failed(self, Branch *branch, SipMessage response) noexcept:
         if self.script is not None:
             self.script.branch_failed(branch.transaction, branch, response)
+
+    cdef bint answer_challenge(self, Transaction *transaction, Branch *challenged, SipMessage response) noexcept:
+        """Send the request again to the same destination, with credentials (RFC 3261 §22.3, engine.md §16).
+
+        The new branch takes the challenged one's place: the caller never hears of an answered challenge.
+        """
+        cdef const Secret *secrets = NULL
+        cdef int count = 0
+        cdef Branch *branch
+        cdef SipMessage request = self.again
+        if (not self.answerer.active or transaction.flags & CANCELLED or challenged.cancel_state != CANCEL_NONE
+                or transaction.request.at == NULL or self.responses.is_refused_for_all(transaction)
+                or transaction.branch_count >= BRANCHES_MAX):
+            return False
+        if transaction.context != NULL:
+            count = self.policy.secrets(<object>transaction.context, &secrets)
+        if (count < 0 or not self.prepare_again(transaction) or not self.set_target(transaction, challenged.step)
+                or not self.answerer.answer(secrets, count, challenged, request, response)):
+            return False
+        branch = self.send_branch(transaction, request, &challenged.destination)
+        if branch == NULL:
+            return False
+        branch.step = challenged.step
+        challenged.flags |= CHALLENGE_ANSWERED
+        self.table.release(&challenged.credentials)
+        if request.loose_routed and request.to.tag.at != NULL and request.cseq_shift != challenged.cseq_shift:
+            self.differences.note(request, request.cseq_shift, self.table.now)
+            if transaction.dialog and not request.upstream:
+                self.dialogs.raise_cseq(transaction.dialog, <int>request.cseq_shift)
+        return True
+
+    cdef void foretell(self, Transaction *transaction, SipMessage request, const udp_address *destination) noexcept:
+        """Credentials before anybody asks, unless the request has answers already or is one of our own."""
+        cdef const Secret *secrets = NULL
+        cdef int count = 0
+        if request.foretold:
+            request.credentials = no_text()      # those of another branch of this request
+            request.foretold = False
+        if request.credentials.at != NULL or transaction.flags & LOCAL:
+            return
+        if transaction.context != NULL:
+            count = self.policy.secrets(<object>transaction.context, &secrets)
+        if count >= 0:
+            self.answerer.foretell(secrets, count, destination, request)
 
     cdef bint set_target(self, Transaction *transaction, int step) noexcept:
         return transaction.context == NULL or self.policy.target(<object>transaction.context, step, self.again)
@@ -323,6 +406,7 @@ cdef class Forwarder(TransactionUser):
         """The addresses of a next hop are known, or known not to be: send the branch that waits for them."""
         cdef Transaction *transaction = self.table.at_slot(slot, check)
         cdef NextHop hop
+        cdef Branch *branch
         if transaction == NULL:
             return
         transaction.pending -= 1
@@ -338,8 +422,11 @@ cdef class Forwarder(TransactionUser):
             self.fail_branch(transaction)
             return
         self.keep_alternatives(transaction, &hop)
-        if self.send_branch(transaction, self.again, &hop.addresses[0]) == NULL:
+        branch = self.send_branch(transaction, self.again, &hop.addresses[0])
+        if branch == NULL:
             self.fail_branch(transaction)
+        else:
+            branch.step = <unsigned short>step
 
     # --- stateless -----------------------------------------------------------------------------------------------
 
@@ -408,7 +495,9 @@ cdef class Forwarder(TransactionUser):
         else:
             self.put_stateless_branch(request, loop_hash, &out)
         text_put(&out, b"\r\n", 2)
-        edit_list_write(&request.edits, request.index.data, request.index.headers_start, request.index.length, &out)
+        edit_list_write(&request.edits, request.index.data, request.index.headers_start, request.index.headers_end, &out)
+        text_put_text(&out, request.credentials)
+        edit_list_write(&request.edits, request.index.data, request.index.headers_end, request.index.length, &out)
         return 0 if out.overflow else text_writer_length(&out)
 
     cdef void put_stateless_branch(self, SipMessage request, uint32_t loop_hash, text_writer *out) noexcept:
@@ -443,11 +532,16 @@ cdef class Forwarder(TransactionUser):
         if double:
             text_put_string(out, b";r2=on")
         text_put_string(out, b";lr=on" if self.settings.enable_full_lr else b";lr")
-        if self.settings.append_fromtag and request.from_.tag.length:
+        if (request.from_.tag.length
+                and (self.settings.append_fromtag or request.cseq_shift or request.auth_parameter.at != NULL)):
+            # What concerns one direction only needs the direction told.
             text_put_string(out, b";ftag=")
             text_put_text(out, request.from_.tag)
         text_put_text(out, request.dialog_parameter)
         text_put_text(out, request.record_route_parameters)
+        text_put_text(out, request.auth_parameter)
+        if request.cseq_shift:
+            put_difference(request.cseq_shift, out)
         text_put_text(out, request.added_route_parameters)
         text_put(out, b">\r\n", 3)
 

@@ -3,6 +3,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.udp_batch cimport udp_address
+from uacfast.sip.digest cimport Secret
 from uacfast.sip.message cimport SipMessage
 from uacfast.tm.table cimport Branch, Transaction
 
@@ -24,6 +25,7 @@ cdef class RequestPolicy:
     cdef bint prepare(self, object context, SipMessage request)
     cdef bint target(self, object context, int step, SipMessage request)
     cdef bint goes_on_after(self, object context, int status)
+    cdef int secrets(self, object context, const Secret **found) noexcept
 
 
 cdef class ScriptHost(RequestPolicy):
@@ -42,3 +44,12 @@ cdef class RouteListener:
 cdef class LocalUser:
     cdef void final(self, uint64_t tag, int status, SipMessage response) noexcept
     cdef void provisional(self, uint64_t tag, int status, SipMessage response) noexcept
+
+
+cdef class ChallengeAnswerer:
+    cdef bint active             # False: no challenge is ever answered
+    cdef bint foretells          # credentials are also sent before they are asked for
+    cdef bint answer(self, const Secret *secrets, int count, const Branch *challenged, SipMessage request,
+                     SipMessage response) noexcept
+    cdef void foretell(self, const Secret *secrets, int count, const udp_address *destination,
+                       SipMessage request) noexcept

@@ -24,6 +24,11 @@ cdef class RequestPolicy:
         """Whether the next target is to be tried after this final status."""
         return False
 
+    cdef int secrets(self, object context, const Secret **found) noexcept:
+        """What may answer the challenges of this context's targets; 0: only what may answer anybody's, -1: nothing does
+        by itself, since policy answers challenges when it sees fit."""
+        return 0
+
 
 cdef class ScriptHost(RequestPolicy):
     """Runs a script on every message. It does to a request what the engine would do by itself: nothing is done but what
@@ -71,3 +76,17 @@ cdef class LocalUser:
 
     cdef void provisional(self, uint64_t tag, int status, SipMessage response) noexcept:
         """A 1xx came."""
+
+
+cdef class ChallengeAnswerer:
+    """Gives requests the credentials that a next hop asks for."""
+
+    cdef bint answer(self, const Secret *secrets, int count, const Branch *challenged, SipMessage request,
+                     SipMessage response) noexcept:
+        """Put the answers to `response`, a 401 or 407 to `challenged`, into `request`, the same request once more, and
+        raise its CSeq; False when there are none. `secrets`: what policy gave."""
+        return False
+
+    cdef void foretell(self, const Secret *secrets, int count, const udp_address *destination,
+                       SipMessage request) noexcept:
+        """Put credentials into a request whose next hop took such before."""

@@ -9,6 +9,8 @@ from uacfast.proxy.networks cimport Networks
 from uacfast.routing.template cimport Template, Variable
 from uacfast.sip.message cimport SipMessage
 from uacfast.transport.udp cimport UdpTransport
+from uacfast.uac.auth cimport SecretList
+from uacfast.uac.authenticator cimport Authenticator
 from uacfast.uac.replace cimport Replacer
 
 cdef enum:
@@ -33,6 +35,8 @@ cdef class CompiledRoute:
     cdef int reply_code
     cdef bytes reply_reason
     cdef uint32_t fr_timer, fr_inv_timer
+    cdef SecretList secrets          # None: no credential of its own
+    cdef uint32_t route_id           # in the Record-Route of dialogs that may use it, 0: no credential of its own
 
     cdef bint takes(self, SipMessage request, UdpTransport transport) noexcept
     cdef bint takes_method(self, SipMessage request) noexcept
@@ -41,6 +45,7 @@ cdef class CompiledRoute:
 cdef class RouteList(RequestPolicy):
     cdef UdpTransport transport
     cdef Replacer replacer
+    cdef Authenticator authenticator
     cdef DialogTracker dialogs
     cdef list routes
 

@@ -8,10 +8,12 @@ from uacfast.leaves.sip_scan cimport (
 from uacfast.leaves.text_writer cimport text_writer, text_writer_start
 from uacfast.leaves.udp_batch cimport AF_INET
 from uacfast.proxy.hooks cimport VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
+from uacfast.sip.digest cimport Secret
 from uacfast.routing.template cimport (
     FROM_HOST, FROM_USER, REQUEST_URI_HOST, REQUEST_URI_USER, TO_HOST, TO_USER, USER_AGENT, read_variable,
 )
 from uacfast.sip.message cimport no_text, text_of
+from uacfast.uac.authenticator cimport Credentials
 from uacfast.uac.replace cimport REPLACE_FROM, REPLACE_TO
 
 CONDITIONS = {
@@ -100,11 +102,20 @@ cdef tuple templates_of(replacement):
 
 cdef class RouteList(RequestPolicy):
 
-    def __init__(self, routes, UdpTransport transport, Replacer replacer, DialogTracker dialogs):
-        self.routes = [CompiledRoute(route) for route in routes]
+    def __init__(self, routes, UdpTransport transport, Replacer replacer, DialogTracker dialogs,
+                 Authenticator authenticator=None, Credentials credentials=None):
+        """`credentials`: gets those of the routes; the authenticator will use it once the configuration is in force."""
+        cdef CompiledRoute compiled
+        self.routes = []
+        for index, route in enumerate(routes):
+            compiled = CompiledRoute(route)
+            if credentials is not None and route.credential is not None:
+                compiled.route_id, compiled.secrets = credentials.add_route(route.name, index, route.credential)
+            self.routes.append(compiled)
         self.transport = transport
         self.replacer = replacer
         self.dialogs = dialogs
+        self.authenticator = authenticator
 
     cdef object decide(self, SipMessage request, Decision *decision):
         cdef CompiledRoute route
@@ -130,6 +141,8 @@ cdef class RouteList(RequestPolicy):
         # Only what may begin a dialog is record-routed (RFC 3261 §16.6 step 4, RFC 6665, RFC 3515).
         request.record_route = (route.record_route or route.dialog) and request.index.method in (
             SIP_METHOD_INVITE, SIP_METHOD_SUBSCRIBE, SIP_METHOD_REFER, SIP_METHOD_NOTIFY)
+        if request.record_route and self.authenticator is not None:
+            self.authenticator.mark_dialog(request, route.route_id)
         if route.new_uri is not None:
             text = route.new_uri.evaluate(request, self.transport)
             if text.length == 0 or not request.replace_request_uri(text):
@@ -171,3 +184,10 @@ cdef class RouteList(RequestPolicy):
 
     cdef bint goes_on_after(self, object context, int status):
         return not (<CompiledRoute>context).fork
+
+    cdef int secrets(self, object context, const Secret **found) noexcept:
+        cdef CompiledRoute route = context
+        if route.secrets is None:
+            return 0
+        found[0] = route.secrets.at
+        return route.secrets.count

@@ -1,5 +1,5 @@
 """One received message: its octets, the index of its parts, the edits that are pending."""
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport strlen
 
 from uacfast.leaves.edit_list cimport edit_list
@@ -64,6 +64,11 @@ cdef class SipMessage:
     cdef sip_text upstream_to
     cdef NameReplacement new_from, new_to
     cdef bint to_before_from        # To was replaced first: its Record-Route parameter comes first
+    cdef uint32_t cseq_shift        # by how much CSeq leaves raised; 0: as it came
+    cdef sip_text credentials       # (Proxy-)Authorization lines of ours, to stand after all others; .at NULL: none
+    cdef uint16_t auth_retried      # realms that these answer for the second time, as uac.auth notes them
+    cdef bint foretold              # they were not asked for yet
+    cdef sip_text auth_parameter    # ";auth=..." for the Record-Route value: whose credentials the dialog may use
     cdef uint32_t fr_timer, fr_inv_timer    # ms, 0: the general ones
     cdef uint32_t max_forwards      # value received; 256: none received
     cdef uint64_t dialog            # the tracked dialog that it begins or belongs to, a handle of the core's; 0: none
@@ -86,4 +91,5 @@ cdef class SipMessage:
         return <uint32_t>(at - self.index.data)
     cdef bint replace(self, sip_text old, sip_text new) noexcept
     cdef bint replace_request_uri(self, sip_text uri) noexcept
+    cdef bint replace_cseq(self, uint32_t number) noexcept
     cdef uint32_t write_edited(self, text_writer *out, uint32_t start, uint32_t end) noexcept

@@ -10,7 +10,10 @@ from uacfast.leaves.sip_header cimport sip_address_parse, sip_cseq_parse, sip_vi
 from uacfast.leaves.sip_scan cimport (
     SIP_HEADER_CALL_ID, SIP_HEADER_CSEQ, SIP_HEADER_FROM, SIP_HEADER_TO, SIP_HEADER_VIA, sip_first_header, sip_scan,
 )
-from uacfast.leaves.text_writer cimport text_writer_length
+from uacfast.leaves.text_writer cimport text_put_uint, text_writer_length, text_writer_start
+
+cdef enum:
+    CSEQ_DIGITS = 10
 
 
 cdef bytes bytes_of(sip_text text):
@@ -42,6 +45,11 @@ cdef class SipMessage:
         memset(&self.new_from, 0, sizeof(NameReplacement))
         memset(&self.new_to, 0, sizeof(NameReplacement))
         self.to_before_from = False
+        self.cseq_shift = 0
+        self.credentials = no_text()
+        self.auth_retried = 0
+        self.foretold = False
+        self.auth_parameter = no_text()
         self.fr_timer = 0
         self.fr_inv_timer = 0
         self.max_forwards = 256
@@ -98,6 +106,16 @@ cdef class SipMessage:
             return False
         self.request_uri = uri
         return True
+
+    cdef bint replace_cseq(self, uint32_t number) noexcept:
+        """Let this number stand in CSeq, which is parsed."""
+        cdef char *space = self.scratch_reserve(CSEQ_DIGITS)
+        cdef text_writer out
+        if space == NULL:
+            return False
+        text_writer_start(&out, space, CSEQ_DIGITS)
+        text_put_uint(&out, number)
+        return self.replace(self.cseq.number_text, text_of(space, text_writer_length(&out)))
 
     cdef uint32_t write_edited(self, text_writer *out, uint32_t start, uint32_t end) noexcept:
         edit_list_write(&self.edits, self.index.data, start, end, out)

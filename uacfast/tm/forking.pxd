@@ -16,6 +16,7 @@ cdef class TransactionUser:
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept
     cdef bint always_asked(self, Transaction *transaction) noexcept
     cdef void branch_failed(self, Branch *branch, SipMessage response) noexcept
+    cdef bint answer_challenge(self, Transaction *transaction, Branch *challenged, SipMessage response) noexcept
     cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept
     cdef void local_final(self, Transaction *transaction, int status, SipMessage response) noexcept
     cdef void local_provisional(self, Transaction *transaction, SipMessage response) noexcept

@@ -13,7 +13,9 @@ from uacfast.leaves.text_writer cimport (
 )
 from uacfast.sip.build cimport is_last_via, remove_top_via, write_message
 from uacfast.sip.message cimport literal, no_text, text_of
-from uacfast.tm.table cimport CANCELLED, CANCEL_NONE, FINAL_SENT, LOCAL, LOCALLY_MADE, REPLY_DROPPED
+from uacfast.tm.table cimport (
+    CANCELLED, CANCEL_NONE, CHALLENGE_ANSWERED, CSEQ_SHIFTED, FINAL_SENT, LOCAL, LOCALLY_MADE, REPLY_DROPPED,
+)
 from uacfast.transport.udp cimport datagram_space
 
 cdef enum:
@@ -31,6 +33,10 @@ cdef class TransactionUser:
 
     cdef void branch_failed(self, Branch *branch, SipMessage response) noexcept:
         """One branch of a transaction with a context has failed; `response` is None when its final is ours."""
+
+    cdef bint answer_challenge(self, Transaction *transaction, Branch *challenged, SipMessage response) noexcept:
+        """A branch got a 401 or 407: True when the core has begun another one in its place, with credentials."""
+        return False
 
     cdef void dialog_response(self, Transaction *transaction, SipMessage response) noexcept:
         """A response is about to go upstream in a transaction of a tracked dialog."""
@@ -85,6 +91,9 @@ cdef class ResponseContext(BranchUser):
         cdef char line[32]
         cdef text_writer reason
         if transaction.flags & FINAL_SENT:
+            return
+        if (branch.final in (401, 407) and response is not None and not transaction.flags & LOCAL
+                and self.core.answer_challenge(transaction, branch, response)):
             return
         if response is not None and not transaction.flags & LOCAL and is_last_via(response):
             # It cannot travel on, but the caller is told the same in our own words.
@@ -153,7 +162,7 @@ cdef class ResponseContext(BranchUser):
         cdef Branch *branch = transaction.branches
         cdef Branch *best = NULL
         while branch != NULL:
-            if branch.final >= 300 and (best == NULL or self.rank(branch) < self.rank(best)):
+            if branch.final >= 300 and not branch.flags & CHALLENGE_ANSWERED and (best == NULL or self.rank(branch) < self.rank(best)):
                 best = branch
             branch = branch.next
         return best
@@ -165,7 +174,8 @@ cdef class ResponseContext(BranchUser):
         cdef int id, added = 0
         cdef sip_text line
         while branch != NULL:
-            if (branch != chosen and branch.final in (401, 407) and branch.response.at != NULL
+            if (branch != chosen and branch.final in (401, 407) and not branch.flags & CHALLENGE_ANSWERED
+                    and branch.response.at != NULL
                     and self.other.scan(branch.response.at, branch.response.length, &self.no_limits, True) == SIP_SCAN_OK):
                 for id in (SIP_HEADER_WWW_AUTHENTICATE, SIP_HEADER_PROXY_AUTHENTICATE):
                     header = sip_first_header(&self.other.index, id)
@@ -189,6 +199,8 @@ cdef class ResponseContext(BranchUser):
         cdef const sip_header *header
         if not remove_top_via(response):
             return False
+        if transaction.flags & CSEQ_SHIFTED and response.parse_cseq() and response.cseq.number != transaction.cseq:
+            response.replace_cseq(transaction.cseq)
         if transaction.dialog:
             self.core.dialog_response(transaction, response)
         if transaction.upstream_from.at != NULL:
@@ -218,7 +230,11 @@ cdef class ResponseContext(BranchUser):
 
     cdef void forget(self, Transaction *transaction) noexcept:
         """The final response is out: the request is not needed for another branch or reply."""
+        cdef Branch *branch = transaction.branches
         self.table.release(&transaction.request)
+        while branch != NULL:
+            self.table.release(&branch.credentials)
+            branch = branch.next
 
     cdef void reply_locally(self, Transaction *transaction, int status) noexcept:
         """Answer with a final of our own: a timeout (408), a next hop that cannot be reached (500), a CANCEL (487)."""

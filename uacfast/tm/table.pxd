@@ -23,6 +23,7 @@ cdef enum:                       # Transaction.flags
     DIALOG_BEGINS = 16           # the INVITE that `dialog` began with
     DIALOG_UPSTREAM = 32         # a request within `dialog`, from its callee
     DIALOG_OTHER_LEG = 64        # within a dialog of the same caller with another callee (a fork that answered too)
+    CSEQ_SHIFTED = 128           # a branch has another CSeq number than the caller's
 
 cdef enum:                       # Branch.cancel_state
     CANCEL_NONE
@@ -32,7 +33,9 @@ cdef enum:                       # Branch.cancel_state
 cdef enum:                       # Branch.flags
     LOCALLY_MADE = 1             # its final is ours (408, 503), not the callee's (Kamailio: faked reply)
     GOT_PROVISIONAL = 2
-    REPLY_DROPPED = 4            # its refusal goes upstream only if there is no other
+    CHALLENGE_ANSWERED = 4       # its 401 or 407 was answered by a further branch: it counts no more
+    FORETOLD = 8                 # sent with credentials that nobody had asked for yet
+    REPLY_DROPPED = 16           # its refusal goes upstream only if there is no other
 
 cdef enum:                       # next hop addresses of one branch, RFC 3263 failover
     ALTERNATIVES = 8
@@ -73,6 +76,10 @@ cdef struct Branch:              # one client transaction, RFC 3261 §17.1
     uint8_t number
     uint8_t machine, state
     uint8_t flags
+    uint16_t step                # which of the policy's targets it is for
+    uint16_t auth_retried        # realms that got credentials twice, as uac.auth notes them
+    uint32_t cseq_shift          # what its CSeq number has more than the caller's
+    Buffer credentials           # (Proxy-)Authorization lines that it was sent with; until the final response
     uint8_t cancel_state
     int socket
     udp_address destination
@@ -89,6 +96,7 @@ cdef struct Transaction:         # a server transaction and the branches that an
     uint32_t interval
     uint32_t slot
     uint32_t loop_hash
+    uint32_t cseq                # the number that the caller gave
     uint8_t machine, state
     uint8_t method
     uint8_t branch_count

@@ -131,6 +131,7 @@ cdef class TransactionTable:
         transaction.check = self.random()
         transaction.key_hash = key_hash
         transaction.method = message.index.method
+        transaction.cseq = message.cseq.number
         transaction.machine = SERVER_INVITE if invite else SERVER_NON_INVITE
         transaction.state = STATE_PROCEEDING if invite else STATE_TRYING
         transaction.socket = message.socket
@@ -190,6 +191,7 @@ cdef class TransactionTable:
             self.release_cancel(branch)
             self.release(&branch.sent)
             self.release(&branch.response)
+            self.release(&branch.credentials)
             slab_free(self.memory, branch, sizeof(Branch))
             branch = next
         if transaction.key_hash:

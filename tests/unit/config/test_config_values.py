@@ -150,8 +150,7 @@ credential = { username = "u", password = "p" }
 """)
     sentences = config.not_yet()
     assert [sentence.split(" has no effect in this version: ")[0] for sentence in sentences] == [
-        "uac.credential", "uac.auth_cseq", "uac.reg_db_url", "uac.reg_contact_addr",
-        'route[1].credential (route "inbound")', 'route[1].lookup (route "inbound")',
+        "uac.reg_db_url", "uac.reg_contact_addr", 'route[1].lookup (route "inbound")',
         'route[1].request_to (route "inbound")']
     assert "secret" not in "".join(sentences)
 

@@ -150,8 +150,9 @@ def test_algorithms(algorithm, read):
 
 
 @pytest.mark.parametrize("value", [
-    b"", b"Digest", b"Digest ", b"Basic realm=\"r\"", b'Digest realm="r"', b'Digest nonce="n"', b'Digest realm="", nonce="n"',
-    b'Digest realm="r", nonce=""', b'Digest realm=r, nonce="n"', b'Digest realm="r", nonce=n', b'Digest realm="r", nonce="n',
+    b"", b"Digest", b"Digest ", b"Basic realm=\"r\"", b'Digest realm="r"', b'Digest nonce="n"',
+    b'Digest realm="", nonce="n"', b'Digest realm="r", nonce=""', b'Digest realm=r, nonce="n"',
+    b'Digest realm="r", nonce=n', b'Digest realm="r", nonce="n',
     b'Digest realm="r", nonce="n", opaque=o', b'Digest realm="r", nonce="n", stale=maybe',
     b'Digest realm="r", nonce="n", qop="auth-conf"', b'Digest realm="r" nonce="n"', b'Digest realm="r", nonce="n", x',
     b'Digest realm="a\\"b", nonce="n"', b'Digest realm="a\r\n b", nonce="n"', b'Digest realm="a\0b", nonce="n"',
@@ -171,8 +172,8 @@ def test_backslashes_are_kept_as_they_are():
     assert challenge(b'Digest realm="a\\\\b", nonce="\\n"')["realm"] == b"a\\\\b"
 
 
-CREDENTIALS = (b'Digest username="a\\"b", realm="r", nonce="n", uri="sip:x@y;a=b,c", response="0f", qop=auth, nc=00000001, '
-               b'cnonce="c", algorithm=SHA-256, opaque="o"')
+CREDENTIALS = (b'Digest username="a\\"b", realm="r", nonce="n", uri="sip:x@y;a=b,c", response="0f", qop=auth, '
+               b'nc=00000001, cnonce="c", algorithm=SHA-256, opaque="o"')
 
 
 def test_whole_credentials():
