@@ -10,8 +10,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from uacfast.routing.context import ScriptRuntime  # noqa: E402
 from uacfast.routing.ksr import VERSION, assemble  # noqa: E402
+from uacfast.routing.relaying import ScriptTransactions  # noqa: E402
 
 STUBS = REPOSITORY / "KSR-stubs" / "__init__.pyi"
 HEAD = f'''"""What scripts do with SIP messages: the KSR object of Kamailio's Python scripts.
@@ -109,7 +109,7 @@ def definition(module, name, function, indent):
 
 def stubs():
     """The whole text."""
-    modules = assemble(ScriptRuntime()).MODULES
+    modules = assemble(ScriptTransactions()).MODULES
     lines = [HEAD, ""]
     for name, function in functions(modules[""]).items():
         lines += definition("", name, function, "") + ["", ""]

@@ -9,7 +9,7 @@ from kit.call import Call
 from kit.configuration import Configuration
 from kit.endpoint import is_request
 from kit.ports import free_port
-from kit.programs import group_members, wait_until
+from kit.programs import Uacfast, group_members, wait_until
 from kit.script import script_text
 
 pytestmark = pytest.mark.own
@@ -65,8 +65,8 @@ def test_calls(scripted, endpoint, callee, workers):
     proxy = scripted(workers=workers)
     for _ in range(6):
         call = Call(endpoint(), callee, proxy.address)
-        invite, _ = call.establish()
-        assert invite.from_uri == "sip:anon@anonymous.invalid"
+        call.establish()
+        assert call.received_invite.from_uri == "sip:anon@anonymous.invalid"
         for who in ("caller", "callee"):
             exchange = call.exchange(who, "INVITE")
             assert exchange.reply.get("From") == exchange.sent.get("From")
@@ -111,16 +111,16 @@ def test_broken_script_is_refused(scripted, caller):
     proxy.process = None
 
 
-def test_start_with_a_broken_script(start, tmp_path):
+def test_start_with_a_broken_script(tmp_path):
     path = tmp_path / "edge.py"
     path.write_text("def mod_init():\n    return None\n")
     configuration = Configuration(listen=(f"udp:127.0.0.1:{free_port()}",), routes=(),
                                   extra=f'\n[script]\nfile = "{path}"\n')
     with pytest.raises(AssertionError, match="mod_init.. of .*edge.py returned None"):
-        start(configuration)
+        Uacfast(tmp_path, configuration).start()
     missing = replace(configuration, extra='\n[script]\nfile = "none.py"\n')
     with pytest.raises(AssertionError, match="there is no file .*none.py"):
-        start(missing)
+        Uacfast(tmp_path, missing).start()
 
 
 def test_an_exception_is_answered_and_logged(scripted, caller, callee):
