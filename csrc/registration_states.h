@@ -1,5 +1,5 @@
-/* The life of a remote registration as data (RFC 3261 §10.2; Kamailio's uac_reg.c behaves so where uac-semantics §4.5 and
- * §4.6 say it). Every state has an exit by message and one by time; what the actions do is in uacfast/uac/registration/. */
+/* The life of a remote registration as data (RFC 3261 §10.2, uac-semantics §4.5 and §4.6). Every state has an exit by
+ * message and one by time; what the actions do is in uacfast/uac/registration/. */
 #ifndef UACFAST_REGISTRATION_STATES_H
 #define UACFAST_REGISTRATION_STATES_H
 #include <stdint.h>

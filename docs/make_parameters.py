@@ -62,12 +62,9 @@ def toml(value):
 def without_effect(struct, key):
     """Why a key that is read and checked does nothing yet, or an empty text."""
     changed = struct(**{name: "x" for name, each in keys_of(struct).items() if each.required} | {key.name: object()})
-    if struct is model.Uac:
-        sentences = Config(uac=changed).not_yet()
-    elif struct is model.Route:
-        sentences = Config(route=(changed,)).not_yet()
-    else:
+    if struct is not model.Uac:
         return ""
+    sentences = Config(uac=changed).not_yet()
     return "".join(f"**No effect in this version:** {sentence.split(': ', 1)[1]}." for sentence in sentences)
 
 

@@ -1,10 +1,10 @@
-"""The command line: `uacfast run CONFIG`, `check CONFIG`, `init [PATH]`, `db COMMAND …` and `--version`."""
+"""The command line: `uacfast run CONFIG`, `check CONFIG`, `init [PATH]`, `db COMMAND …`, `rpc METHOD …` and `top`."""
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 
-from . import __version__, config, database, log
+from . import __version__, config, database, log, operate
 from .starter import STARTER
 
 _DEFAULT_PATH = "uacfast.toml"
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("path", metavar="PATH", nargs="?", default=_DEFAULT_PATH, help=f"default: {_DEFAULT_PATH}")
     init.set_defaults(action=lambda command: _init(command.path))
     database.add_commands(commands)
+    operate.add_commands(commands)
     return parser
 
 

@@ -18,9 +18,12 @@ from uacfast import config as configuration
 from uacfast.calls import ANSWER_SECONDS
 from uacfast.config import Config, ConfigError
 from uacfast.config.schema import keys_of
+from uacfast.control.callers import Callers
 from uacfast.control.dispatcher import Dispatcher
 from uacfast.control.listeners import Listeners
+from uacfast.control.locations import Locations
 from uacfast.control.part import Part
+from uacfast.control.registrations import Registrations
 from uacfast.listening import Listening, expand_listen
 from uacfast.load import machine_memory, process_statistics
 from uacfast.supervisor import Supervisor
@@ -56,7 +59,10 @@ class Server:
         self.services: dict[str, Callable[..., Any]] = {}
         self.dispatcher = Dispatcher()
         self.listeners = Listeners(self, __version__)
-        self.parts: list[Part] = [self.listeners]
+        self.registrations = Registrations(self)
+        self.parts: list[Part] = [self.registrations, self.listeners, Callers(self)]
+        if config.server.workers > 1:
+            self.parts.append(Locations(self))
         workers = config.server.workers
         self._listening = Listening(self._config)
         self._handover = Handover.create(workers) if workers > 1 else None

@@ -38,7 +38,8 @@ def test_calls(start, sipp, kind, calls, rate):
 @pytest.mark.parametrize("password", ["s3cret", "wrong"])
 def test_sipp_verifies_the_digest(start, sipp, password):
     callee_port, calls = free_port(), 20
-    route = Route("out", relay=(f"sip:127.0.0.1:{callee_port}",), credential={"username": "trunk", "password": password})
+    credential = {"username": "trunk", "password": password}
+    route = Route("out", relay=(f"sip:127.0.0.1:{callee_port}",), credential=credential)
     proxy = start(Configuration(listen=(f"udp:127.0.0.1:{free_port()}",), routes=(route,)))
     callee = sipp("uas_auth.xml", callee_port, "-m", str(calls))
     caller = sipp("uac_basic.xml", free_port(), "-m", str(calls), "-r", "20", proxy.sent_by)

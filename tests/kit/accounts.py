@@ -1,4 +1,5 @@
 """Rows, responses and a scripted registrar for the tests of registrations."""
+
 import re
 from itertools import count
 
@@ -10,10 +11,24 @@ CHALLENGE = 'Digest realm="sip.example.org", nonce="nonce1", opaque="oo", qop="a
 
 def row(l_uuid="acc1", **columns):
     """A row of uacreg, 16 columns in their order."""
-    values = {"l_uuid": l_uuid, "l_username": "alice", "l_domain": "local.example.com", "r_username": "ok",
-              "r_domain": "127.0.0.1:15075", "realm": "", "auth_username": "aok", "auth_password": "secret",
-              "auth_ha1": "", "auth_proxy": "sip:127.0.0.1:15075", "expires": 360, "flags": 0, "reg_delay": 0,
-              "contact_addr": "", "socket": "", "contact_user": ""}
+    values = {
+        "l_uuid": l_uuid,
+        "l_username": "alice",
+        "l_domain": "local.example.com",
+        "r_username": "ok",
+        "r_domain": "127.0.0.1:15075",
+        "realm": "",
+        "auth_username": "aok",
+        "auth_password": "secret",
+        "auth_ha1": "",
+        "auth_proxy": "sip:127.0.0.1:15075",
+        "expires": 360,
+        "flags": 0,
+        "reg_delay": 0,
+        "contact_addr": "",
+        "socket": "",
+        "contact_user": "",
+    }
     return list((values | columns).values())
 
 
@@ -40,7 +55,7 @@ class Accounts(VirtualRegistrations):
 
     def one(self):
         """The only REGISTER that was sent: (tag, octets)."""
-        (tag, octets, _destination, _socket), = self.take()
+        ((tag, octets, _destination, _socket),) = self.take()
         return tag, octets
 
     def answer(self, sent, status, *headers):

@@ -9,9 +9,10 @@ HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 
 
 def parameters(line: str) -> dict[str, str]:
-    """Parameters of an Authorization, Proxy-Authorization or challenge line; quoted values without quotes and escapes."""
+    """Parameters of an Authorization, Proxy-Authorization or challenge line; quoted values without their quotes."""
     found = {}
-    for name, quoted, bare in re.findall(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', line.partition(" Digest ")[2]):
+    pairs = re.findall(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', line.partition(" Digest ")[2])
+    for name, quoted, bare in pairs:
         found[name.lower()] = bare or quoted
     return found
 
@@ -58,8 +59,8 @@ def verify(
 class Realm:
     """One realm of a verifying server: challenges, and checks what comes back.
 
-    `users`: {name: password}. `nonces`: how often a nonce may be used, None: for ever. With `fresh` each challenge has a
-    new nonce.
+    `users`: {name: password}; `nonce_uses`: how often a nonce may be used, None: for ever. With `fresh` each challenge
+    has a new nonce.
     """
 
     def __init__(

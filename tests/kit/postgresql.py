@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from kit.programs import Program, token
+from kit.programs import Program, children, token
 
 INSTALLED = Path("/usr/lib/postgresql")
 
@@ -24,7 +25,7 @@ def program(name: str) -> str:
 
 
 class PostgreSql(Program):
-    """`start()`, `kill()` and `start()` again keep the data; `stop()` ends it in peace."""
+    """`start()`, `kill()` and `start()` again keep the data; `stop()` throws them away."""
 
     def __init__(self) -> None:
         # It refuses to be root, and pytest's folders are closed to others.
@@ -39,8 +40,10 @@ class PostgreSql(Program):
     def install(self) -> PostgreSql:
         """Makes the data directory."""
         with self.output.open("ab") as output:
-            subprocess.run([program("initdb"), "-D", str(self.data), "-A", "trust", "-N", "-U", "uacfast", "-E", "UTF8"],
-                           stdout=output, stderr=output, check=True, timeout=120, user=self.run_as, cwd="/")
+            subprocess.run(
+                [program("initdb"), "-D", str(self.data), "-A", "trust", "-N", "-U", "uacfast", "-E", "UTF8"],
+                stdout=output, stderr=output, check=True, timeout=120, user=self.run_as, cwd="/",
+            )  # fmt: skip
         self.start()
         return self
 
@@ -72,10 +75,18 @@ class PostgreSql(Program):
     def url(self, database: str) -> str:
         return f"postgres://uacfast@/{database}?host={self.directory}"
 
+    def kill(self) -> None:
+        """Kills the children too, each of which has a group of its own and would keep the shared memory for a while."""
+        if self.process is not None:
+            for child in children(self.process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+        super().kill()
+
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            # SIGINT ends the sessions of others too; SIGTERM would wait for them.
-            self.signal(signal.SIGINT)
+            # At once, but with its shared memory: the data are thrown away.
+            self.signal(signal.SIGQUIT)
             self.wait()
             self.process = None
         shutil.rmtree(self.directory.parent, ignore_errors=True)

@@ -58,6 +58,18 @@ def group_members(group: int) -> list[int]:
     return members
 
 
+def children(parent: int) -> list[int]:
+    """Ids of the living, non-zombie children of a process."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[1]) == parent and fields[0] != "Z":
+                    found.append(int(entry.name))
+    return found
+
+
 def _die_with_parent() -> None:
     """A test run that is killed leaves no program behind."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -125,6 +137,19 @@ class Program:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout} s:\n{self.stderr[-4000:]}") from None
+
+    def processes(self) -> list[int]:
+        """Ids of the process and its children, those in groups of their own too."""
+        return [self.process.pid, *children(self.process.pid)]
+
+    def pause(self) -> None:
+        """Stops every process: the program hangs until resume()."""
+        for one in self.processes():
+            os.kill(one, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        for one in self.processes():
+            os.kill(one, signal.SIGCONT)
 
     def kill(self) -> None:
         if self.process is not None:
@@ -228,8 +253,8 @@ class Kamailio(Proxy):
 class Challenger(Kamailio):
     """A Kamailio that asks callers for digest credentials (auth module): user trunk, password s3cret, carrier.example.
 
-    `status`: 401 or 407; `flags`: of www_challenge(), 1 is qop=auth, 0 none; `parameters`: of the auth module. Its auth-int
-    cannot be used: it does not hash the body.
+    `status`: 401 or 407; `flags`: of www_challenge(), 1 is qop=auth, 0 none; `parameters`: of the auth module. Its
+    auth-int cannot be used: it does not hash the body.
     """
 
     def __init__(self, directory: Path, listen: str, status: int = 407, flags: int = 1, **parameters: object) -> None:

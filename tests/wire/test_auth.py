@@ -14,7 +14,8 @@ CREDENTIALS = {
     "route": ({"username": "trunk", "password": "s3cret"}, {}),
     "route with HA1": ({"username": "trunk", "ha1": MD5_OF_SECRET}, {}),
     "route for a realm": ({"username": "trunk", "password": "s3cret", "realm": "carrier.example"}, {}),
-    "list": (None, {"credential": ["trunk:carrier.example:wrong", "trunk:other:s3cret", "trunk:carrier.example:s3cret"]}),
+    "list": (None, {"credential": [
+        "trunk:carrier.example:wrong", "trunk:other:s3cret", "trunk:carrier.example:s3cret"]}),
     "list with HA1": (None, {"credential": [{
         "username": "trunk", "realm": "carrier.example", "ha1": {"MD5": MD5_OF_SECRET}}]}),
     "route before list": ({"username": "trunk", "password": "s3cret"}, {"credential": ["trunk:carrier.example:wrong"]}),
@@ -102,10 +103,11 @@ def test_a_wrong_password(connect, caller, callee):
 
 
 def test_secrets_are_not_logged(start, caller, callee):
+    credential = {"username": "trunk", "password": "hunter2"}
     configuration = Configuration(
         listen=(f"udp:127.0.0.1:{free_port()}",), server={"log_level": "debug"},
         uac={"credential": ["lister:carrier.example:hunter3"]},
-        routes=(Route("out", relay=(f"sip:{callee.sent_by}",), credential={"username": "trunk", "password": "hunter2"}),),
+        routes=(Route("out", relay=(f"sip:{callee.sent_by}",), credential=credential),),
     )  # fmt: skip
     proxy = start(configuration)
     call = Call(caller, callee, proxy.address)

@@ -168,11 +168,124 @@ class Uac(Table, frozen=True, kw_only=True):
     reg_hash_size: v.HashSize = 4                      # exponent; taken as the nearest of 2..14
     reg_keep_callid: v.Flag = False
     reg_active: v.Flag = True                          # false: load the records, send nothing
-    reg_gc_interval: v.SecondsOrZero = 150             # seconds
+    reg_gc_interval: v.SecondsOrZero = 150             # seconds; for Kamailio's files: here nothing waits to be freed
     reload_delta: v.SecondsOrZero = 30                 # seconds between two reloads; 0: no guard
     reg_use_domain: v.Flag = False                     # match the domain too, not the user name alone
+    reg_keep_states: v.Flag = True                     # our own: keep expiry, Call-ID and CSeq in the database (table
+    #                                                    uacfast_regstate), so that a restart registers only what is due
+    reg_preemptive: v.Flag = False                     # our own: credentials for the last nonce in each refresh
+    reg_refresh_spread: v.Percent = 0                  # our own: percent of the granted time by which refreshes are
+    #                                                    spread out further, earlier than Kamailio's
+    reg_min_expires_at_once: v.Flag = True             # our own: follow a 423 at once; false: after reg_timer_interval
+    reg_retry_max: v.SecondsOrZero = 0                 # our own: seconds; reg_retry_interval doubles with each failure
+    #                                                    up to this; 0: it stays as it is
+    reg_retry_refused: v.SecondsOrZero = 0             # our own: seconds to wait after 401, 403, 404, 407 and 6xx, when
+    #                                                    that is more than reg_retry_interval
+    reg_retry_after: v.Flag = False                    # our own: wait at least as long as Retry-After says
+    reg_enable_after: v.SecondsOrZero = 0              # our own: seconds after which a record that a failure disabled
+    #                                                    is enabled again; 0: never
+    reg_max_rate: v.CountOrZero = 0                    # our own: registrations begun per second and worker; 0: no limit
+    reg_registrar_rate: v.CountOrZero = 0              # our own: the same for each registrar
+    reg_breaker_failures: v.CountOrZero = 0            # our own: 5xx and missing answers in a row after which a
+    #                                                    registrar is left alone; 0: never
+    reg_breaker_interval: v.Seconds = 60               # our own: seconds it is left alone, twice as long each time
+    reg_service_route: v.Flag = False                  # our own: Path is supported, Service-Route kept and followed
     default_socket: v.Text = ""                        # udp:ADDRESS:PORT of a [[listen]]; "": chosen by destination
     event_callback: v.Text = ""                        # script function called for uac:reply
+
+
+class AuthUser(Table, frozen=True, kw_only=True):
+    """[[auth.user]]: a caller who needs no database."""
+
+    SECRET_TABLE: ClassVar[bool] = True
+    EXPECTED: ClassVar[str] = "a table { username, realm, password or ha1 }"
+
+    username: v.NonEmptyText
+    realm: v.Text = ""                                 # "": every realm, with a password only
+    password: v.SecretText = ""
+    ha1: Ha1 | None = None
+
+
+class Auth(Table, frozen=True, kw_only=True):
+    """[auth]: challenges to callers (Kamailio auth); routes with `authenticate` and scripts use them."""
+
+    secret: v.SecretText = ""                          # makes nonces; the same on all nodes. "": a new one at each start
+    nonce_expire: v.Seconds = 300                      # seconds
+    nonce_count: v.Flag = False                        # with a qop, refuse a nonce count that was there before
+    algorithm: tuple[Literal["MD5", "SHA-256", "SHA-512-256"], ...] = ()   # offered in this order, a header line each;
+    #                                                    (): MD5, which is not named
+    user: tuple[AuthUser, ...] = ()
+
+
+class AuthDb(Table, frozen=True, kw_only=True):
+    """[auth_db]: callers in a database (Kamailio auth_db)."""
+
+    db_url: v.DatabaseUrl = ""                         # "": none; sqlite:///path, mysql://…, postgres://…
+    calculate_ha1: v.Flag = False                      # the table has passwords; false: ha1 and ha1b
+    user_column: v.NonEmptyText = "username"
+    domain_column: v.NonEmptyText = "domain"
+    password_column: v.Text = ""                       # "": password or ha1, as calculate_ha1 says
+    use_domain: v.Flag = False                         # the domain has to match too, not the user name alone
+
+
+class Address(Table, frozen=True, kw_only=True):
+    """[[permissions.address]]: one row of Kamailio's address table."""
+
+    EXPECTED: ClassVar[str] = "a table { group, network, port }"
+
+    group: v.Count = 1
+    network: v.Network
+    port: v.PortOrZero = 0                             # source port; 0: any
+
+
+class Permissions(Table, frozen=True, kw_only=True):
+    """[permissions]: groups of source addresses (Kamailio permissions)."""
+
+    address: tuple[Address, ...] = ()
+
+
+class Pike(Table, frozen=True, kw_only=True):
+    """[pike]: sources that send too much (Kamailio pike). What they send beyond it is dropped without an answer."""
+
+    reqs_density_per_unit: v.CountOrZero = 0           # requests in one time unit; 0: nobody is counted
+    sampling_time_unit: v.Seconds = 2                  # seconds
+    remove_latency: v.Seconds = 120                    # seconds after which a silent source is forgotten
+    ipv4_prefix: Annotated[int, Meta(ge=1, le=32, description="an integer from 1 to 32")] = 32   # own: who counts as one
+    ipv6_prefix: Annotated[int, Meta(ge=1, le=128, description="an integer from 1 to 128")] = 64
+    max_sources: v.Count = 65_536                      # own: sources known at a time
+    allow_group: v.CountOrZero = 0                     # own: a group of [[permissions.address]] that is not counted
+
+
+class HashTable(Table, frozen=True, kw_only=True):
+    """[[htable]]: a table of $sht(...) and KSR.htable (Kamailio htable)."""
+
+    EXPECTED: ClassVar[str] = "a table { name, autoexpire, initval, ... }"
+
+    name: v.NonEmptyText
+    size: v.HashSize = 8                               # as Kamailio has it; tables grow by themselves here
+    autoexpire: v.SecondsOrZero = 0                    # seconds a cell lives; 0: for ever
+    initval: int | None = None                         # what an absent cell reads as
+    updateexpire: v.Flag = True                        # writing begins a cell's time anew
+    max_items: v.Count = 1_000_000                     # own: above this many nothing new is taken
+
+
+class Registrar(Table, frozen=True, kw_only=True):
+    """[registrar]: REGISTER in routes with `registrar` and in scripts (Kamailio registrar). Bindings are kept in memory."""
+
+    default_expires: v.Seconds = 3_600                 # seconds, when the request names none
+    min_expires: v.SecondsOrZero = 60                  # seconds; less is answered 423
+    max_expires: v.SecondsOrZero = 0                   # seconds; more is cut; 0: no limit
+    max_contacts: v.CountOrZero = 10                   # of one address of record; 0: no limit
+    case_sensitive: v.Flag = True                      # user names; RFC 3261 says they are
+    method_filtering: v.Flag = False                   # look only at contacts that allow the request's method
+    append_branches: v.Flag = True                     # all contacts, not the best one alone
+
+
+class Usrloc(Table, frozen=True, kw_only=True):
+    """[usrloc]: the location table (Kamailio usrloc)."""
+
+    use_domain: v.Flag = False                         # tell users of several domains apart
+    max_bindings: v.Count = 1_000_000                  # own: above this many no new one is taken
 
 
 class Script(Table, frozen=True, kw_only=True):
@@ -252,6 +365,17 @@ class RequestTo(Table, frozen=True, kw_only=True):
     mode: v.RequestToMode = 0                          # bit 0: user is a user name, not a uuid; bit 1: use the HA1
 
 
+class Authenticate(Table, frozen=True, kw_only=True):
+    """authenticate: challenge the caller, and go on when the credentials are right."""
+
+    EXPECTED: ClassVar[str] = "a table { realm, table, qop, check_user }"
+
+    realm: v.DisplayText = "$fd"                       # pseudo-variables allowed
+    table: v.Text = ""                                 # of auth_db.db_url; "": [[auth.user]] alone
+    qop: Literal["", "auth", "auth-int"] = "auth"      # "": none, as RFC 2069 has it
+    check_user: v.Flag = True                          # who logs in must be who stands in From (REGISTER: and in To)
+
+
 class Route(Table, frozen=True, kw_only=True):
     """[[route]]: conditions and what to do; the first route whose conditions all hold is taken."""
 
@@ -260,6 +384,7 @@ class Route(Table, frozen=True, kw_only=True):
     name: v.Text = ""
     method: tuple[v.Method, ...] = ()                  # any of these; (): every method
     source: tuple[v.Network, ...] = ()                 # any of these networks; (): everywhere
+    source_group: v.CountOrZero = 0                    # a group of [[permissions.address]]; 0: no condition
     ruri_user: v.Expression = ""                       # regular expressions; "": no condition
     ruri_domain: v.Expression = ""
     from_user: v.Expression = ""
@@ -279,8 +404,10 @@ class Route(Table, frozen=True, kw_only=True):
     dialog: v.Flag = False                             # track the dialog that an INVITE begins; also record-routes it
     dialog_timeout: v.SecondsOrZero = 0                # seconds; 0: default_timeout of [dialog]
     reply: Reply | None = None                         # in place of relaying
-    lookup: Literal["", "registrations", "location"] = ""
+    lookup: Literal["", "registrations", "location"] = ""   # location: where [registrar] has the user; 404 when nowhere
     request_to: RequestTo | None = None
+    authenticate: Authenticate | None = None           # first of all: challenge the caller
+    registrar: v.Flag = False                          # carry a REGISTER out and answer it, in place of relaying
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -292,22 +419,6 @@ class Route(Table, frozen=True, kw_only=True):
 _NOT_YET_UAC = {
     "restore_from_avp": "replies are restored from what the transaction keeps",
     "restore_to_avp": "replies are restored from what the transaction keeps",
-    "reg_db_url": "nothing is registered",
-    "reg_db_table": "nothing is registered",
-    "reg_contact_addr": "nothing is registered",
-    "reg_timer_interval": "nothing is registered",
-    "reg_retry_interval": "nothing is registered",
-    "reg_random_delay": "nothing is registered",
-    "reg_hash_size": "nothing is registered",
-    "reg_keep_callid": "nothing is registered",
-    "reg_active": "nothing is registered",
-    "reg_gc_interval": "nothing is registered",
-    "reload_delta": "nothing is registered",
-    "reg_use_domain": "nothing is registered",
-}
-_NOT_YET_ROUTE = {
-    "lookup": "the request-URI stays as it is",
-    "request_to": "the request-URI stays as it is",
 }
 
 
@@ -326,6 +437,13 @@ class Config(Table, frozen=True, kw_only=True):
     script: Script = field(default_factory=Script)
     limits: Limits = field(default_factory=Limits)
     control: Control = field(default_factory=Control)
+    auth: Auth = field(default_factory=Auth)
+    auth_db: AuthDb = field(default_factory=AuthDb)
+    permissions: Permissions = field(default_factory=Permissions)
+    pike: Pike = field(default_factory=Pike)
+    htable: tuple[HashTable, ...] = ()
+    registrar: Registrar = field(default_factory=Registrar)
+    usrloc: Usrloc = field(default_factory=Usrloc)
     route: tuple[Route, ...] = ()
 
     def not_yet(self) -> list[str]:
@@ -336,7 +454,9 @@ class Config(Table, frozen=True, kw_only=True):
                           if getattr(self.uac, name)]
         for index, route in enumerate(self.route):
             named = f' (route "{route.name}")' if route.name else ""
-            sentences += _without_effect(route, f"route[{index}]", named, _NOT_YET_ROUTE)
+            if not self.uac.reg_db_url and (route.lookup == "registrations" or route.request_to is not None):
+                sentences.append(f"route[{index}]{named} asks for accounts, and uac.reg_db_url is not set: "
+                                 "its requests are answered 404")
         if self.script.file and self.route:
             sentences.append("[[route]] has no effect beside script.file: the script decides about every request")
         return sentences

@@ -265,7 +265,9 @@ SecondsOrZero = _integer(0, INT32_MAX, "seconds, an integer")
 SecondsOrLess = Annotated[int, Meta(ge=-INT32_MAX, le=INT32_MAX, description="seconds, an integer")]
 Count = _integer(1, INT32_MAX, "an integer")
 CountOrZero = _integer(0, INT32_MAX, "an integer")
+Percent = _integer(0, 90, "percent, an integer")
 HashSize = Annotated[int, Meta(description="an integer from 2 to 14"), Check(_clamped_hash_size)]
+PortOrZero = _integer(0, 65_535, "a port, an integer")
 StatusCode = _integer(200, 699, "a status code, an integer")
 RequestSize = _integer(1024, 1 << 24, "octets, an integer")
 Connections = _integer(1, 65_535, "an integer")

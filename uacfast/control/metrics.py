@@ -18,6 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from uacfast import log
+from uacfast.control.registration_metrics import REGISTRARS_MAX, registrar_metrics, registration_metrics
 from uacfast.fault import Fault
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -100,21 +101,28 @@ class Metrics:
     async def read(self) -> list[Metric]:
         """All metrics."""
         workers = await self._server.statistics()
-        try:
-            histograms = await self._server.call_workers("histograms")
-        except Fault as fault:
-            logger.warning("histograms cannot be read: %s", fault)
-            histograms = []
+        histograms = await self._of_workers("histograms")
         total: Counters = {}
         for counters in workers:
             for name, count in (counters or {}).items():
                 total[name] = total.get(name, 0) + count
         found = [InfoMetricFamily("uacfast", "The program.", value={"version": self._version}),
                  *_counters(total), *_messages(total), *_load(workers, self._server.own_statistics()),
-                 *_of_other_rooms(total), *_histograms(histograms)]
+                 *_of_other_rooms(total), *_histograms(histograms),
+                 *registration_metrics(await self._of_workers("reg.metrics")),
+                 *registrar_metrics(await self._of_workers("reg.registrars", REGISTRARS_MAX))]
         for source in self._sources:
             found += await source()
         return found
+
+
+    async def _of_workers(self, name: str, *arguments: Any) -> list[Any]:
+        """What the workers answer; nothing where they have no such command."""
+        try:
+            return [answer for answer in await self._server.call_workers(name, *arguments) if answer is not None]
+        except Fault as fault:
+            logger.debug("no metrics of %s: %s", name, fault)
+            return []
 
 
 def _counters(total: Counters) -> Iterator[Metric]:
@@ -192,11 +200,11 @@ def _of_other_rooms(total: Counters) -> Iterator[Metric]:
     yield from families.values()
 
 
-def _histograms(workers: list[dict[str, Any] | None]) -> Iterator[Metric]:
+def _histograms(workers: list[dict[str, Any]]) -> Iterator[Metric]:
     """Each is {"help", "bounds": upper bounds in ascending order, "counts": one more than bounds, "sum"}."""
     merged: dict[str, dict[str, Any]] = {}
     for histograms in workers:
-        for name, one in (histograms or {}).items():
+        for name, one in histograms.items():
             known = merged.get(name)
             if known is None:
                 merged[name] = dict(one)
@@ -205,7 +213,7 @@ def _histograms(workers: list[dict[str, Any] | None]) -> Iterator[Metric]:
                 known["sum"] += one["sum"]
     for name, one in merged.items():
         buckets, running = [], 0
-        for bound, count in zip([*map(str, one["bounds"]), "+Inf"], one["counts"], strict=True):
+        for bound, count in zip([*(str(float(bound)) for bound in one["bounds"]), "+Inf"], one["counts"], strict=True):
             running += count
             buckets.append((bound, running))
         yield HistogramMetricFamily(PREFIX + name, one["help"], buckets=buckets, sum_value=one["sum"])

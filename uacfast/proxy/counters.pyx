@@ -3,12 +3,12 @@
 NAMES = (
     "requests", "responses", "retransmitted_requests", "relayed_requests", "relayed_acks", "stateless_replies",
     "local_requests", "stray_responses_forwarded", "handed_over", "restored_requests", "restore_failed", "seal_broken",
-    "overload_replies", "loops", "no_route", "resolution_failed", "transport_errors", "challenges_answered", "challenges_unusable",
-    "challenges_without_credential", "challenges_too_many", "credentials_refused", "credentials_foretold",
-    "dropped_keepalive",
-    "dropped_not_sip", "dropped_no_via", "dropped_bad_request", "dropped_bad_ack", "dropped_bad_response", "dropped_stray_response",
+    "overload_replies", "loops", "no_route", "resolution_failed", "transport_errors", "challenges_answered",
+    "challenges_unusable", "challenges_without_credential", "challenges_too_many", "credentials_refused",
+    "credentials_foretold", "dropped_keepalive", "dropped_not_sip", "dropped_no_via", "dropped_bad_request",
+    "dropped_bad_ack", "dropped_bad_response", "dropped_stray_response",
     "dropped_foreign_response", "dropped_stray_ack", "dropped_unusable_source", "dropped_no_memory",
-    "dropped_truncated",
+    "dropped_truncated", "dropped_flooded",
 )
 
 # In the order of sip_method_id (csrc/sip_scan.h).

@@ -62,7 +62,7 @@ cdef class Dialogs(DialogTracker):
     def get(self, str callid not None, str from_tag not None, str to_tag not None):
         """The dialog with these (dlg_get), the tags in either order; None when there is none."""
         cdef size_t cursor = 0
-        cdef bytes key = callid.encode()
+        cdef bytes key = encoded(callid)
         cdef Dialog *dialog
         while True:
             dialog = self.table.first(text_of(<const char *>key, <uint32_t>len(key)), &cursor)
@@ -95,21 +95,16 @@ cdef class Dialogs(DialogTracker):
         return [self.as_dict(self.table.at(handle)) for handle in self.living()]
 
     def dlg_list(self, str callid not None, str from_tag=None):
-        """dlg.dlg_list: the dialogs of this Call-ID (and From tag)."""
-        return [entry for entry in self.by_call_id(callid)
-                if from_tag in (None, entry["caller"]["tag"])]
-
-    def by_call_id(self, str callid not None):
+        """dlg.dlg_list: the dialog of this Call-ID (and From tag), None when there is none."""
         cdef size_t cursor = 0
-        cdef bytes key = callid.encode()
+        cdef bytes key = encoded(callid)
         cdef Dialog *dialog
-        found = []
         while True:
             dialog = self.table.first(text_of(<const char *>key, <uint32_t>len(key)), &cursor)
             if dialog == NULL:
-                return found
-            if dialog.state != DIALOG_DELETED:
-                found.append(self.as_dict(dialog))
+                return None
+            if dialog.state != DIALOG_DELETED and from_tag in (None, text(dialog, TEXT_FROM_TAG)):
+                return self.as_dict(dialog)
 
     def briefing(self, str fields="ftcFT"):
         """dlg.briefing: of each dialog its number and the members that `fields` names by letters (f, t, c, F, T, s, S)."""

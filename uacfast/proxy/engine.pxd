@@ -5,10 +5,12 @@ from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.proxy.counters cimport Counters
 from uacfast.proxy.dialog cimport Dialogs
+from uacfast.proxy.flood_guard cimport FloodGuard
 from uacfast.proxy.forward cimport Forwarder
 from uacfast.proxy.hooks cimport ScriptHost
 from uacfast.proxy.local cimport LocalRequests
 from uacfast.proxy.settings cimport ProxySettings
+from uacfast.proxy.source_list cimport SourceGroup
 from uacfast.proxy.stateless cimport StatelessReplies
 from uacfast.sip.message cimport SipMessage
 from uacfast.tm.client cimport ClientTransactions
@@ -32,6 +34,8 @@ cdef class Engine(SendFailureListener):
     cdef readonly Forwarder forwarder
     cdef readonly LocalRequests local
     cdef ScriptHost script               # None: the routes decide
+    cdef FloodGuard flood_guard          # None: nobody is counted
+    cdef SourceGroup unguarded
     cdef readonly Dialogs dialogs
     cdef ServerTransactions server
     cdef ClientTransactions client
@@ -80,6 +84,7 @@ cdef class Engine(SendFailureListener):
     cdef void broken_start_line(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept
     cdef void refuse_for_now(self, SipMessage message, const udp_address *reply_to) noexcept
     cdef bint is_routable(self, SipMessage message) noexcept
+    cdef bint is_flooding(self, SipMessage message) noexcept
     cdef void answer(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to, int status,
-                     sip_text reason) noexcept
+                     sip_text reason, sip_text extra_lines) noexcept
     cdef bint own_record_route(self, SipMessage message, sip_text *parameters) noexcept

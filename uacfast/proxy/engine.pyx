@@ -26,9 +26,11 @@ from uacfast.proxy.dialog cimport Dialogs
 from uacfast.proxy.dialog_states cimport TIMER_DIALOG
 from uacfast.proxy.dialog_table cimport Dialog
 from uacfast.proxy.hooks cimport (
-    ChallengeAnswerer, Decision, RequestPolicy, RouteListener, ScriptHost, VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY,
+    ChallengeAnswerer, Decision, RequestPolicy, RouteListener, ScriptHost, VERDICT_LATER, VERDICT_NONE, VERDICT_RELAY,
+    VERDICT_REPLY,
 )
 from uacfast.proxy.local cimport LocalRequests
+from uacfast.proxy.flood_guard cimport FLOOD_OK
 from uacfast.proxy.route_set cimport ROUTE_BROKEN, ROUTE_TAKEN, RouteSet, read_route_set
 from uacfast.proxy.sanity cimport Refusal, check_form, check_forwarding, check_octets, has_looped
 from uacfast.proxy.settings cimport STRAY_DROP, STRAY_FORWARD
@@ -325,9 +327,19 @@ cdef class Engine(SendFailureListener):
     # --- for the control part ------------------------------------------------------------------------------------
 
     @property
+    def now(self):
+        """ms of the monotonic clock, or of the virtual one, as of the last turn."""
+        return self.table.now
+
+    @property
     def active(self):
         """Transactions that have no final response yet."""
         return self.table.active
+
+    @property
+    def now(self):
+        """Milliseconds of the clock that timers and expiries go by."""
+        return self.table.now
 
     def drain(self):
         """Refuse new INVITEs from now on; everything else goes on."""
@@ -427,6 +439,17 @@ cdef class Engine(SendFailureListener):
             self.counters.statuses[message.index.status] += 1
             self.response(message)
 
+    cdef bint is_flooding(self, SipMessage message) noexcept:
+        """Whether its source sends too much (engine S12); one of the group that is trusted never does."""
+        if self.unguarded is not None and self.unguarded.contains(&message.source):
+            return False
+        return self.flood_guard.check(&message.source, self.table.now) != FLOOD_OK
+
+    def guard(self, FloodGuard guard, SourceGroup unguarded=None):
+        """Drop what comes from sources that this guard blocks, except those of a group; None: nobody is counted."""
+        self.flood_guard = guard
+        self.unguarded = unguarded
+
     cdef void request(self, SipMessage message) noexcept:
         """Checks of form, then the server transaction that it belongs to, else a new one."""
         cdef Refusal refusal
@@ -434,6 +457,9 @@ cdef class Engine(SendFailureListener):
         cdef uint64_t key_hash
         cdef Transaction *transaction
         cdef bint is_ack = message.index.method == SIP_METHOD_ACK
+        if self.flood_guard is not None and self.is_flooding(message):
+            self.counters.at[DROP_FLOODED] += 1
+            return
         if not reply_address(message, &reply_to):
             self.counters.at[DROP_UNUSABLE_SOURCE] += 1
             return
@@ -543,8 +569,6 @@ cdef class Engine(SendFailureListener):
         """A request within a dialog travels by its route set. One without a Route of ours is for nobody here when its
         Request-URI is ours (engine RR8); else policy decides."""
         cdef int outcome = self.forwarder.take_routes(message)
-        if message.dialog and outcome != ROUTE_BROKEN:
-            self.dialogs.request(message)
         if outcome == ROUTE_BROKEN:
             self.stateless.refuse(message, 400, b"Bad Route", reply_to)
         elif outcome != ROUTE_TAKEN:
@@ -578,33 +602,36 @@ cdef class Engine(SendFailureListener):
         decision.verdict = VERDICT_NONE
         decision.status = 0
         decision.reason = no_text()
+        decision.extra_lines = no_text()
         decision.parallel = False
         context = self.forwarder.policy.decide(message, &decision)
         if decision.verdict == VERDICT_NONE:
             self.counters.at[COUNT_NO_ROUTE] += 1
-            self.answer(message, key_hash, reply_to, 404, no_text())
+            self.answer(message, key_hash, reply_to, 404, no_text(), no_text())
         elif decision.verdict == VERDICT_REPLY:
-            self.answer(message, key_hash, reply_to, decision.status, decision.reason)
+            self.answer(message, key_hash, reply_to, decision.status, decision.reason, decision.extra_lines)
+        elif decision.verdict == VERDICT_LATER:
+            return
         elif (not self.forwarder.policy.prepare(context, message)
               or not self.forwarder.policy.target(context, 0, message)):
-            self.answer(message, key_hash, reply_to, 500, no_text())
+            self.answer(message, key_hash, reply_to, 500, no_text(), no_text())
         elif not self.is_routable(message):
-            self.answer(message, key_hash, reply_to, 416, no_text())
+            self.answer(message, key_hash, reply_to, 416, no_text(), no_text())
         else:
             self.forwarder.relay(message, key_hash, reply_to, loop_hash, context, decision.parallel)
 
     cdef void answer(self, SipMessage message, uint64_t key_hash, const udp_address *reply_to, int status,
-                     sip_text reason) noexcept:
+                     sip_text reason, sip_text extra_lines) noexcept:
         """A final of ours to an initial request: an INVITE gets a transaction, which repeats it until the ACK."""
         cdef Transaction *transaction
         if message.index.method != SIP_METHOD_INVITE:
-            self.stateless.send(message, status, reason, no_text(), no_text(), reply_to)
+            self.stateless.send(message, status, reason, no_text(), extra_lines, reply_to)
             return
         transaction = self.table.create(message, key_hash, reply_to)
         if transaction == NULL:
             self.counters.at[DROP_NO_MEMORY] += 1
             return
-        if not self.server.reply(transaction, message, status, reason, no_text()):
+        if not self.server.reply(transaction, message, status, reason, extra_lines):
             self.server.end_silently(transaction)
         self.table.release(&transaction.request)
 
@@ -625,8 +652,6 @@ cdef class Engine(SendFailureListener):
                 or self.forwarder.take_routes(message) != ROUTE_TAKEN
                 or not self.forwarder.relay_stateless(message, loop_hash)):
             self.counters.at[DROP_STRAY_ACK] += 1
-        elif message.dialog:
-            self.dialogs.request(message)
 
     cdef void cancel(self, SipMessage message, const udp_address *reply_to) noexcept:
         """Answered here at once; the branches of the INVITE are cancelled (engine.md §10)."""

@@ -5,12 +5,16 @@ from uacfast.proxy.location cimport Location
 from uacfast.proxy.registrar cimport Registrar
 from uacfast.proxy.server_digest cimport DigestServer, UserSecret
 from uacfast.proxy.source_list cimport SourceList
+from uacfast.tm.table cimport TransactionTable
 
 
 cdef class EdgeFeatures:
+    cdef readonly TransactionTable table     # has the worker's clock
     cdef readonly SourceList sources
     cdef public FloodGuard flood_guard       # None: nobody is counted
+    cdef public dict flood_rules             # what flood_guard was made of
     cdef public DigestServer digest
+    cdef readonly bytes own_secret           # makes nonces when the configuration names none
     cdef readonly Registrar registrar
     cdef readonly HashTables hash_tables
     cdef dict users                          # (username, realm) -> UserSecret; realm b"": any

@@ -5,9 +5,12 @@ import os
 cdef class EdgeFeatures:
     """Everything off or empty until the configuration says otherwise; a reload changes the parts, their contents stay."""
 
-    def __init__(self, bytes secret=None):
+    def __init__(self, TransactionTable table not None, bytes secret=None):
+        """`secret`: makes nonces; None: a random one."""
+        self.table = table
         self.sources = SourceList()
-        self.digest = DigestServer(os.urandom(32) if secret is None else secret)
+        self.own_secret = os.urandom(32) if secret is None else secret
+        self.digest = DigestServer(self.own_secret)
         self.registrar = Registrar(Location())
         self.hash_tables = HashTables()
         self.users = {}

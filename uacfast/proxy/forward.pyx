@@ -87,8 +87,8 @@ cdef class Forwarder(TransactionUser):
         a route set that somebody brings to an initial request leads nowhere (engine RR7): policy decides."""
         cdef int taken = 0
         cdef RouteOutcome outcome = take_own_routes(request, self.transport, &self.routes, self.settings.routes, &taken)
-        self.routes_taken = taken
         cdef int difference
+        self.routes_taken = taken
         if outcome == ROUTE_BROKEN:
             return outcome
         if self.dialogs.table.total and request.to.tag.at != NULL:
@@ -144,6 +144,8 @@ cdef class Forwarder(TransactionUser):
             self.table.set_context(transaction, context)
         if transaction.flags & DIALOG_BEGINS:
             self.dialogs.attach(transaction)
+        elif request.dialog:
+            self.dialogs.request(request)
         if request.index.method == SIP_METHOD_INVITE and self.settings.auto_inv_100:
             reason = self.settings.auto_inv_100_reason
             self.server.reply(transaction, request, 100, text_of(<const char *>reason, <uint32_t>len(reason)), no_text())
@@ -300,7 +302,7 @@ cdef class Forwarder(TransactionUser):
         cdef int count = 0
         cdef Branch *branch
         cdef SipMessage request = self.again
-        if (not self.answerer.active or transaction.flags & CANCELLED or challenged.cancel_state != CANCEL_NONE
+        if (not self.answerer.active or self.script is not None or transaction.flags & CANCELLED or challenged.cancel_state != CANCEL_NONE
                 or transaction.request.at == NULL or self.responses.is_refused_for_all(transaction)
                 or transaction.branch_count >= BRANCHES_MAX):
             return False
@@ -328,8 +330,8 @@ cdef class Forwarder(TransactionUser):
         if request.foretold:
             request.credentials = no_text()      # those of another branch of this request
             request.foretold = False
-        if request.credentials.at != NULL or transaction.flags & LOCAL:
-            return
+        if request.credentials.at != NULL or transaction.flags & LOCAL or self.script is not None:
+            return       # a script answers by uac_auth() and not otherwise
         if transaction.context != NULL:
             count = self.policy.secrets(<object>transaction.context, &secrets)
         if count >= 0:
@@ -459,6 +461,8 @@ cdef class Forwarder(TransactionUser):
             return False
         self.transport.commit(length, socket, &hop.addresses[0], 0)
         self.counters.at[COUNT_RELAYED_ACKS] += 1
+        if request.dialog:
+            self.dialogs.request(request)
         return True
 
     async def send_later(self, data, source, socket, host, port):
@@ -486,6 +490,8 @@ cdef class Forwarder(TransactionUser):
             text_put_uint(&out, self.settings.max_forwards)
             text_put(&out, b"\r\n", 2)
         if request.record_route:
+            if request.dialog:
+                self.dialogs.put_parameter(request)
             self.put_record_route(request, socket, &out)
         text_put_string(&out, b"Via: SIP/2.0/UDP ")
         text_put_text(&out, sent_by)
@@ -539,10 +545,10 @@ cdef class Forwarder(TransactionUser):
             text_put_text(out, request.from_.tag)
         text_put_text(out, request.dialog_parameter)
         text_put_text(out, request.record_route_parameters)
+        text_put_text(out, request.added_route_parameters)
         text_put_text(out, request.auth_parameter)
         if request.cseq_shift:
             put_difference(request.cseq_shift, out)
-        text_put_text(out, request.added_route_parameters)
         text_put(out, b">\r\n", 3)
 
 

@@ -13,8 +13,8 @@ cdef class HashTable:
     cdef dict cells                  # key -> Cell
     cdef list due                    # heap of (ms, key)
     cdef readonly object initial
-    cdef uint64_t auto_expire        # ms
-    cdef bint update_expire
+    cdef readonly uint64_t auto_expire   # ms
+    cdef readonly bint update_expire
     cdef readonly size_t max_items
 
     cdef Cell cell(self, str key, uint64_t now)

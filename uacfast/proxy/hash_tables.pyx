@@ -154,6 +154,11 @@ cdef class HashTable:
         return [(key, (<Cell>cell).value, (<Cell>cell).expires - now if (<Cell>cell).expires else 0)
                 for key, cell in self.cells.items() if not (<Cell>cell).expires or (<Cell>cell).expires > now]
 
+    @property
+    def entries(self):
+        """Entries in the calendar of expiries, those of removed cells included."""
+        return len(self.due)
+
     def __len__(self):
         return len(self.cells)
 

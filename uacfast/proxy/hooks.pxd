@@ -11,12 +11,14 @@ cdef enum:                   # Decision.verdict
     VERDICT_NONE             # no route takes the request
     VERDICT_REPLY
     VERDICT_RELAY
+    VERDICT_LATER            # policy takes the request in again when it knows more
 
 
 cdef struct Decision:
     int verdict
     int status               # VERDICT_REPLY
     sip_text reason          # .at NULL: the usual phrase
+    sip_text extra_lines     # whole header lines of the reply
     bint parallel            # all targets at once
 
 

@@ -28,7 +28,7 @@ cdef class Record:
 cdef class Location:
     cdef dict records                # aor -> Record
     cdef dict calendar               # second -> list of Record
-    cdef size_t entries              # in the calendar
+    cdef readonly size_t entries              # in the calendar
     cdef uint64_t swept              # second up to which the calendar is done
     cdef readonly size_t count       # bindings, expired ones that are not yet swept included
     cdef public size_t max_bindings

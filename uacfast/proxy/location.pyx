@@ -92,6 +92,10 @@ cdef class Location:
         self.enter(record)
         return 0
 
+    def take(self, bytes aor not None, list bindings not None, uint64_t now):
+        """store(), without telling the listener: this is what another worker knows."""
+        self.store(aor, bindings, now)
+
     def replace(self, bytes aor not None, list bindings not None, uint64_t now):
         """store(), and tell the listener."""
         self.store(aor, bindings, now)

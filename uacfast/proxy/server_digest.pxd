@@ -32,7 +32,7 @@ cdef class UserSecret:
 
 
 cdef class DigestServer:
-    cdef bytes secret
+    cdef readonly bytes secret
     cdef readonly uint64_t nonce_expire  # seconds
     cdef readonly tuple algorithms       # names offered, strongest first; (): MD5, which is not named
     cdef readonly bint nonce_count

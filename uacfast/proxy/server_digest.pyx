@@ -34,16 +34,16 @@ cdef inline sip_text text_in(bytes octets) noexcept:
 
 
 cdef class UserSecret:
-    """A user's password or HA1 (32 hexadecimal digits: MD5, 64: SHA-256; `ha1_sha512_256` for that algorithm)."""
+    """A user's password or HA1s, hexadecimal; `ha1`: MD5 with 32 digits, SHA-256 with 64."""
 
-    def __init__(self, str username not None, str realm not None, *, str password=None, str ha1="",
-                 str ha1_sha512_256=""):
+    def __init__(self, str username not None, str realm not None, *, str password=None, str ha1="", str ha1_md5="",
+                 str ha1_sha256="", str ha1_sha512_256=""):
         self.username = username.encode("utf-8", "surrogateescape")
         self.realm = realm.encode("utf-8", "surrogateescape")
         self.password = None if password is None else password.encode("utf-8", "surrogateescape")
         digits = ha1.encode("ascii", "replace")
-        self.ha1_md5 = digits if len(digits) == 32 else b""
-        self.ha1_sha256 = digits if len(digits) == 64 else b""
+        self.ha1_md5 = digits if len(digits) == 32 else ha1_md5.encode("ascii", "replace")
+        self.ha1_sha256 = digits if len(digits) == 64 else ha1_sha256.encode("ascii", "replace")
         self.ha1_sha512_256 = ha1_sha512_256.encode("ascii", "replace")
 
     cdef void fill(self, Secret *secret) noexcept:

@@ -391,6 +391,8 @@ cdef class ScriptTransactions(ScriptRuntime):
         phrase = reason.encode("utf-8", "surrogateescape")
         if b"\r" in phrase or b"\n" in phrase:
             return -1
+        if "reply_lines" in context.state.notes:
+            extra_lines = (extra_lines or b"") + context.state.notes["reply_lines"]      # hdr.append_to_reply()
         if extra_lines:
             lines = text_of(<const char *>extra_lines, <unsigned int>len(extra_lines))
         if context.transaction != NULL and not stateless:

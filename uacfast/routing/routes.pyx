@@ -5,16 +5,25 @@ Everything is compiled when the configuration is read; judging a request makes n
 from uacfast.leaves.sip_scan cimport (
     SIP_METHOD_INVITE, SIP_METHOD_NOTIFY, SIP_METHOD_OTHER, SIP_METHOD_REFER, SIP_METHOD_SUBSCRIBE, sip_method_id_of,
 )
+from uacfast.leaves.edit_list cimport edit_list_insert
+from uacfast.leaves.sip_header cimport sip_address, sip_address_parse
+from uacfast.leaves.sip_uri cimport sip_parameter_find, sip_uri, sip_uri_parse
 from uacfast.leaves.text_writer cimport text_writer, text_writer_start
 from uacfast.leaves.udp_batch cimport AF_INET
 from uacfast.proxy.hooks cimport VERDICT_NONE, VERDICT_RELAY, VERDICT_REPLY
 from uacfast.sip.digest cimport Secret
+from uacfast.proxy.features cimport EdgeFeatures
+from uacfast.proxy.location cimport Binding
+from uacfast.routing.admission cimport ADMITTED, Subscribers, aim_at
 from uacfast.routing.template cimport (
     FROM_HOST, FROM_USER, REQUEST_URI_HOST, REQUEST_URI_USER, TO_HOST, TO_USER, USER_AGENT, read_variable,
 )
-from uacfast.sip.message cimport no_text, text_of
+from uacfast.sip.message cimport bytes_of, no_text, text_of
 from uacfast.uac.authenticator cimport Credentials
 from uacfast.uac.replace cimport REPLACE_FROM, REPLACE_TO
+
+cdef enum:
+    ROUTE_NAME = 7               # octets of "Route: "
 
 CONDITIONS = {
     "ruri_user": REQUEST_URI_USER, "ruri_domain": REQUEST_URI_HOST, "from_user": FROM_USER, "from_domain": FROM_HOST,
@@ -24,8 +33,9 @@ CONDITIONS = {
 
 cdef class CompiledRoute:
 
-    def __init__(self, route):
-        """`route`: the Struct of one [[route]]. ValueError, a sentence, when an expression or variable is not possible."""
+    def __init__(self, route, EdgeFeatures features=None, Subscribers subscribers=None):
+        """`route`: the Struct of one [[route]]; without `features` it is not asked who the caller is, nor where a user is.
+        ValueError, a sentence, when an expression or variable is not possible."""
         cdef bytes method
         self.name = route.name
         self.methods = tuple(name.encode() for name in route.method)
@@ -58,6 +68,30 @@ cdef class CompiledRoute:
             self.reply_reason = route.reply.reason.encode()
         self.fr_timer = route.fr_timer
         self.fr_inv_timer = route.fr_inv_timer
+        self.looks_up_registrations = route.lookup == "registrations"
+        if route.request_to is not None:
+            self.account_user = Template(route.request_to.user)
+            self.account_mode = route.request_to.mode
+        if features is not None:
+            if route.source_group:
+                self.source_group = features.sources.group(route.source_group)
+            if route.authenticate is not None or route.registrar or route.lookup == "location":
+                self.admission = Admission(route, features, subscribers)
+
+    cdef CompiledRoute with_account(self):
+        """What becomes of a request on this route, for one account; its conditions are left out."""
+        cdef CompiledRoute copy = CompiledRoute.__new__(CompiledRoute)
+        copy.name = self.name
+        copy.new_uri = self.new_uri
+        copy.from_display, copy.from_uri = self.from_display, self.from_uri
+        copy.to_display, copy.to_uri = self.to_display, self.to_uri
+        copy.replaces_from, copy.replaces_to = self.replaces_from, self.replaces_to
+        copy.record_route, copy.fork = self.record_route, self.fork
+        copy.dialog, copy.dialog_timeout = self.dialog, self.dialog_timeout
+        copy.targets = self.targets
+        copy.fr_timer, copy.fr_inv_timer = self.fr_timer, self.fr_inv_timer
+        copy.secrets, copy.route_id = self.secrets, self.route_id
+        return copy
 
     cdef bint takes(self, SipMessage request, UdpTransport transport) noexcept:
         cdef int i
@@ -74,6 +108,8 @@ cdef class CompiledRoute:
                 address = <const unsigned char *>&request.source.v6.sin6_addr
             if not self.source.contains(address, request.source.any.sa_family):
                 return False
+        if self.source_group is not None and not self.source_group.contains(&request.source):
+            return False
         for i in range(self.condition_count):
             text_writer_start(&numbers, digits, sizeof(digits))
             if not read_variable(self.variables[i], no_text(), request, transport, &numbers, &value):
@@ -100,15 +136,36 @@ cdef tuple templates_of(replacement):
             Template(replacement.uri) if replacement.uri else None)
 
 
+cdef class LocatedRoute:
+    pass
+
+
+cdef inline CompiledRoute route_of(object context):
+    return (<LocatedRoute>context).route if isinstance(context, LocatedRoute) else <CompiledRoute>context
+
+
+cdef sip_text account_next_hop(CompiledRoute route) noexcept:
+    """The first Service-Route value's URI, else the account's auth_proxy."""
+    cdef bytes text = route.account_routes
+    cdef sip_address address
+    if text is not None and sip_address_parse(
+            text_of(<const char *>text + ROUTE_NAME, <uint32_t>len(text) - ROUTE_NAME - 2), &address) == 0:
+        return address.uri
+    text = route.account_destination
+    return text_of(<const char *>text, <uint32_t>len(text))
+
+
 cdef class RouteList(RequestPolicy):
 
     def __init__(self, routes, UdpTransport transport, Replacer replacer, DialogTracker dialogs,
-                 Authenticator authenticator=None, Credentials credentials=None):
+                 EdgeFeatures features=None, Subscribers subscribers=None, Authenticator authenticator=None,
+                 Credentials credentials=None, RegistrationFunctions registrations=None):
         """`credentials`: gets those of the routes; the authenticator will use it once the configuration is in force."""
         cdef CompiledRoute compiled
+        self.registrations = registrations
         self.routes = []
         for index, route in enumerate(routes):
-            compiled = CompiledRoute(route)
+            compiled = CompiledRoute(route, features, subscribers)
             if credentials is not None and route.credential is not None:
                 compiled.route_id, compiled.secrets = credentials.add_route(route.name, index, route.credential)
             self.routes.append(compiled)
@@ -121,20 +178,90 @@ cdef class RouteList(RequestPolicy):
         cdef CompiledRoute route
         for route in self.routes:
             if route.takes(request, self.transport):
+                if route.admission is not None and route.admission.admit(request, self.transport, decision) != ADMITTED:
+                    return None
                 if route.reply_code:
                     decision.verdict = VERDICT_REPLY
                     decision.status = route.reply_code
                     if route.reply_reason:
                         decision.reason = text_of(<const char *>route.reply_reason, <uint32_t>len(route.reply_reason))
                     return None
+                if route.looks_up_registrations or route.account_user is not None:
+                    route = self.account_route(route, request)
+                    if route is None:
+                        decision.verdict = VERDICT_REPLY
+                        decision.status = 404
+                        return None
+                if route.admission is not None and route.admission.located:
+                    return self.locate(route, request, decision)
                 decision.verdict = VERDICT_RELAY
                 decision.parallel = route.fork
                 return route
         decision.verdict = VERDICT_NONE
         return None
 
+    cdef CompiledRoute account_route(self, CompiledRoute route, SipMessage request):
+        """The route for the account that the request is from or for; None when there is no such account.
+
+        A call from a registrar comes to our Contact: its user is the l_uuid, or it has the l_uuid as `line`.
+        """
+        cdef CompiledRoute found
+        cdef sip_uri uri
+        cdef sip_text user
+        if self.registrations is None:
+            return None
+        found = route.with_account()
+        if route.looks_up_registrations:
+            if sip_uri_parse(request.request_uri, &uri) != 0:
+                return None
+            user = uri.user
+            if sip_parameter_find(uri.parameters, b"line", &user) and user.at == NULL:
+                user = uri.user
+            status, target = self.registrations.uac_reg_lookup(bytes_of(user).decode("utf-8", "surrogateescape"))
+            if status < 0:
+                return None
+            found.account_uri = target.encode("utf-8", "surrogateescape")
+        if route.account_user is not None:
+            user = route.account_user.evaluate(request, self.transport)
+            status, account = self.registrations.uac_reg_request_to(
+                bytes_of(user).decode("utf-8", "surrogateescape"), route.account_mode)
+            if status < 0:
+                return None
+            found.account_uri = account["ruri"].encode("utf-8", "surrogateescape")
+            found.account_destination = account["destination"].encode("utf-8", "surrogateescape")
+            if account["route"]:
+                found.account_routes = f"Route: {account['route']}\r\n".encode("utf-8", "surrogateescape")
+            found.secrets = SecretList([self.registrations.credential(account)])
+        return found
+
+    cdef bint go_to_account(self, CompiledRoute route, SipMessage request) noexcept:
+        """Request-URI and Service-Route (RFC 3608) of the account; the texts live as long as the route."""
+        cdef bytes text = route.account_uri
+        if not request.replace_request_uri(text_of(<const char *>text, <uint32_t>len(text))):
+            return False
+        text = route.account_routes
+        return text is None or edit_list_insert(
+            &request.edits, request.offset(request.index.headers[0].line.at),
+            text_of(<const char *>text, <uint32_t>len(text))) == 0
+
+    cdef object locate(self, CompiledRoute route, SipMessage request, Decision *decision):
+        """Where the user of the Request-URI is registered: all at once when they are equally preferred, else in turn."""
+        cdef LocatedRoute located
+        cdef list found = route.admission.find_bindings(request)
+        if not found:
+            decision.verdict = VERDICT_REPLY
+            decision.status = 404
+            return None
+        located = LocatedRoute()
+        located.route = route
+        located.bindings = found
+        located.parallel = len(found) > 1 and (<Binding>found[0]).q == (<Binding>found[len(found) - 1]).q
+        decision.verdict = VERDICT_RELAY
+        decision.parallel = located.parallel
+        return located
+
     cdef bint prepare(self, object context, SipMessage request):
-        cdef CompiledRoute route = context
+        cdef CompiledRoute route = route_of(context)
         cdef sip_text text
         request.fr_timer = route.fr_timer
         request.fr_inv_timer = route.fr_inv_timer
@@ -143,6 +270,8 @@ cdef class RouteList(RequestPolicy):
             SIP_METHOD_INVITE, SIP_METHOD_SUBSCRIBE, SIP_METHOD_REFER, SIP_METHOD_NOTIFY)
         if request.record_route and self.authenticator is not None:
             self.authenticator.mark_dialog(request, route.route_id)
+        if route.account_uri is not None and not self.go_to_account(route, request):
+            return False
         if route.new_uri is not None:
             text = route.new_uri.evaluate(request, self.transport)
             if text.length == 0 or not request.replace_request_uri(text):
@@ -170,9 +299,14 @@ cdef class RouteList(RequestPolicy):
                                      new_display, new_uri)
 
     cdef bint target(self, object context, int step, SipMessage request):
-        cdef CompiledRoute route = context
+        cdef CompiledRoute route = route_of(context)
         cdef sip_text uri
+        if isinstance(context, LocatedRoute):
+            return (step < len((<LocatedRoute>context).bindings)
+                    and aim_at(request, (<LocatedRoute>context).bindings[step]))
         if not route.targets:
+            if step == 0 and route.account_destination is not None:
+                request.next_hop = account_next_hop(route)
             return step == 0
         if step >= len(route.targets):
             return False
@@ -183,10 +317,12 @@ cdef class RouteList(RequestPolicy):
         return True
 
     cdef bint goes_on_after(self, object context, int status):
+        if isinstance(context, LocatedRoute):
+            return not (<LocatedRoute>context).parallel
         return not (<CompiledRoute>context).fork
 
     cdef int secrets(self, object context, const Secret **found) noexcept:
-        cdef CompiledRoute route = context
+        cdef CompiledRoute route = route_of(context)
         if route.secrets is None:
             return 0
         found[0] = route.secrets.at

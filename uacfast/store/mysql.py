@@ -37,6 +37,11 @@ def _message(error: BaseException) -> str:
     return str(error.args[1]) if len(error.args) > 1 else str(error)
 
 
+def _password(url: DatabaseUrl) -> str:
+    # The octets of UTF-8 are what MySQL's own clients send; aiomysql sends those of Latin-1.
+    return url.password.encode().decode("latin-1")
+
+
 def _address(url: DatabaseUrl) -> dict[str, Any]:
     """Where aiomysql finds the server."""
     path = url.option("unix_socket")
@@ -62,7 +67,7 @@ class MysqlConnection(Connection):
             except OSError as error:
                 raise StoreError(f"{url}: the certificates in ssl_ca cannot be read: {system_reason(error)}") from None
         try:
-            connection = await aiomysql.connect(user=url.user, password=url.password, db=url.database,
+            connection = await aiomysql.connect(user=url.user, password=_password(url), db=url.database,
                                                 charset="utf8mb4", autocommit=True, init_command=_STRICT, **options)
         except RuntimeError as error:          # the package cryptography is not there
             raise StoreError(f"{url} cannot be opened: {url.without_secrets(str(error))}") from None

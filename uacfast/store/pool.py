@@ -50,6 +50,10 @@ class Backoff:
         self._failures = 0
 
 
+class _Silence(StoreError):
+    """No answer in time: to ask again would take as long again."""
+
+
 class Pool:
     """Opens connections by `connect` and keeps those that are not in use."""
 
@@ -95,6 +99,8 @@ class Pool:
             if connection is not None:
                 try:
                     return await self._work(connection, work)
+                except _Silence:
+                    raise
                 except StoreError:
                     if not connection.broken:
                         raise
@@ -172,7 +178,7 @@ class Pool:
         return result
 
     def _silent(self) -> StoreError:
-        return StoreError(f"{self._name} did not answer within {STATEMENT_TIMEOUT:.0f} s", away=True)
+        return _Silence(f"{self._name} did not answer within {STATEMENT_TIMEOUT:.0f} s", away=True)
 
     def _take(self) -> Connection | None:
         while self._idle:

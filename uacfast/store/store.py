@@ -120,7 +120,11 @@ class Store:
                     await connection.execute(statement)
                 made.append(f"table {table.name} is created (version {table.version})")
             if await self._read_version(connection, table.name) is None:
-                number = table.version if not columns else _version_by(columns, table)
+                number = _version_by(columns, table) if columns else table.version
+                if number is None:
+                    made.append(f"table {table.name} is older than version {table.version} and gets no row in table "
+                                "version; Kamailio's scripts say which columns to add")
+                    continue
                 await connection.upsert(VERSION.name, VERSION.names, "table_name", [(table.name, number)])
                 if columns:
                     made.append(f"table {table.name} has its row in table version now ({number})")
@@ -274,10 +278,10 @@ class Store:
         return self._pool.stream(lambda connection: connection.stream(table, expressions, chunk))
 
 
-def _version_by(columns: Sequence[str], table: Table) -> int:
-    """The version of an existing table by the columns that it has; 0, which nobody takes, when it is an older one."""
+def _version_by(columns: Sequence[str], table: Table) -> int | None:
+    """The version of an existing table by the columns that it has; None: it is an older one."""
     if not all(name in columns for name in table.names if name != "contact_user"):
-        return 0
+        return None
     if "contact_addr" in table.names:
         return 6 if "contact_user" in columns else 5
     return table.version

@@ -25,8 +25,8 @@ cdef class ScriptMessage:
     cdef readonly ScriptRuntime runtime
     cdef readonly MessageContext context
 
-    def __init__(self, bytes octets=None, *, str kind="request", ScriptRuntime runtime=None, TransactionState state=None,
-                 source=("192.0.2.1", 5062), sockets=(("127.0.0.1", 5060, ""),)):
+    def __init__(self, bytes octets=None, *, str kind="request", ScriptRuntime runtime=None,
+                 TransactionState state=None, source=("192.0.2.1", 5062), sockets=(("127.0.0.1", 5060, ""),)):
         """`octets`: the message, None only for the kind "none"; `source`: where it came from; `sockets`: (host, port,
         advertised address) of ours, the message came in by the first. ValueError when the message cannot be read."""
         self.kept = []
@@ -56,8 +56,8 @@ cdef class ScriptMessage:
         return message
 
     def begin_transaction(self, bytes request=None, *, int branches=0, bytes sent=b"", int final=0):
-        """Make the transaction of `request` (None: of this message) with branches that were sent as `sent`; the last one
-        is the branch in hand except in a failure callback. `final`: the final status of all branches."""
+        """Make the transaction of `request` (None: of this message) with branches that were sent as `sent`; the last
+        one is the branch in hand except in a failure callback. `final`: the final status of all branches."""
         cdef SipMessage begun = self.context.message if request is None else self.read(request, ("192.0.2.1", 5062))
         cdef Branch *branch = NULL
         self.context.transaction = self.context.table.create(
@@ -66,8 +66,9 @@ cdef class ScriptMessage:
             branch = self.context.table.add_branch(self.context.transaction)
             self.context.table.fill(&branch.sent, PyBytes_AS_STRING(sent), <unsigned int>len(sent))
             branch.final = final
-        if self.context.kind != ROUTE_FAILURE:
+        if self.context.kind != ROUTE_FAILURE and branch != NULL:
             self.context.branch = branch
+            self.context.branch_index = self.context.flags_index = branch.number
 
     def set_reply(self, bytes octets not None):
         """The reply that a failure callback is about."""

@@ -33,9 +33,9 @@ cdef enum:                       # Branch.cancel_state
 cdef enum:                       # Branch.flags
     LOCALLY_MADE = 1             # its final is ours (408, 503), not the callee's (Kamailio: faked reply)
     GOT_PROVISIONAL = 2
-    CHALLENGE_ANSWERED = 4       # its 401 or 407 was answered by a further branch: it counts no more
+    REPLY_DROPPED = 4            # its refusal goes upstream only if there is no other
+    CHALLENGE_ANSWERED = 16      # its 401 or 407 was answered by a further branch: it counts no more
     FORETOLD = 8                 # sent with credentials that nobody had asked for yet
-    REPLY_DROPPED = 16           # its refusal goes upstream only if there is no other
 
 cdef enum:                       # next hop addresses of one branch, RFC 3263 failover
     ALTERNATIVES = 8

@@ -87,6 +87,7 @@ def only(text):
     ("[uac]\n\nauth_username_avp = '$avp(u)'", 5, "uac.auth_username_avp", '"$avp(u)"',
      "expected auth_realm_avp and auth_password_avp as well: all three or none"),
     ("[uac]\nauth_cseq = 'lower'", 4, "uac.auth_cseq", '"lower"', 'one of "raise", "keep"'),
+    ("[uac]\nreg_db_url = 'mysql://u:p@h'\nreg_contact_addr = 'a'", 4, "uac.reg_db_url", "***", "names no database"),
     ("[uac]\nreg_db_url = 'sqlite:///x.db'", 4, "uac.reg_db_url", "***", "reg_contact_addr"),
     ("[uac]\nreg_db_url = 'sqlite:///x.db'\nreg_contact_addr = 5", 5, "uac.reg_contact_addr", "5", "host[:port]"),
     ("[uac]\nreg_contact_addr = 'sip:192.0.2.1'", 4, "uac.reg_contact_addr", '"sip:192.0.2.1"', "without a scheme"),

@@ -134,24 +134,20 @@ def test_pseudo_variables():
 
 def test_not_yet():
     config = read("""[uac]
-credential = ["u:r:p"]
-reg_db_url = "mysql://u:secret@h/d"
-reg_contact_addr = "192.0.2.1"
-reg_active = true
-restore_dlg = true
-auth_cseq = "keep"
+restore_from_avp = "$avp(from)"
+restore_to_avp = "$avp(to)"
+credential = ["u:secret:p"]
 [[route]]
 dialog = true
 [[route]]
 name = "inbound"
-lookup = "location"
 request_to = { user = "$fU" }
-credential = { username = "u", password = "p" }
 """)
     sentences = config.not_yet()
-    assert [sentence.split(" has no effect in this version: ")[0] for sentence in sentences] == [
-        "uac.reg_db_url", "uac.reg_contact_addr", 'route[1].lookup (route "inbound")',
-        'route[1].request_to (route "inbound")']
+    assert [sentence.split(" has no effect in this version: ")[0] for sentence in sentences[:2]] == [
+        "uac.restore_from_avp", "uac.restore_to_avp"]
+    assert sentences[2:] == ['route[1] (route "inbound") asks for accounts, and uac.reg_db_url is not set: '
+                             "its requests are answered 404"]
     assert "secret" not in "".join(sentences)
 
 

@@ -72,7 +72,8 @@ class Chaos:
             CALLEE if upstream else CALLER)
 
     def end(self, call):
-        for entry in self.dialogs.dlg_list(f"c{call}"):
+        entry = self.dialogs.dlg_list(f"c{call}")
+        if entry is not None:
             self.dialogs.end_dlg(entry["h_entry"], entry["h_id"])
 
     def managed(self, call):

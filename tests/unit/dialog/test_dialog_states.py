@@ -313,12 +313,29 @@ def test_other_commands():
                                            "from_uri": "sip:alice@example.com", "to_uri": "sip:bob@example.com",
                                            "call-id": call_id, "from_tag": "ft1", "to_tag": "tt1"}]
     assert list(commands["dlg.briefing"]("sS")[0]) == ["h_entry", "h_id", "state", "start_ts"]
-    assert commands["dlg.dlg_list"](call_id) == commands["dlg.dlg_list"](call_id, "ft1") == [entry]
-    assert commands["dlg.dlg_list"](call_id, "x") == commands["dlg.dlg_list"]("x") == []
-    for name, arguments in (("dlg.end_dlg", (77, 99)), ("dlg.terminate_dlg", ("x", "y", "z"))):
-        with pytest.raises(Fault) as fault:
-            commands[name](*arguments)
-        assert fault.value.code == 404 and fault.value.message == "Dialog not found"
+    assert commands["dlg.dlg_list"](call_id) == commands["dlg.dlg_list"](call_id, "ft1") == entry
+    assert commands["dlg.dlg_list"](call_id, "x") is commands["dlg.dlg_list"]("x") is None
+    assert commands["dlg.set_timeout"](entry["h_entry"], entry["h_id"], 60) is None and one(proxy)["lifetime"] == 60
+
+
+@pytest.mark.parametrize("name, arguments, code, words", [
+    ("dlg.end_dlg", (77, 99), 404, "Dialog not found"),
+    ("dlg.end_dlg", (-1, 2**40), 404, "Dialog not found"),
+    ("dlg.end_dlg", (7,), 500, "Invalid parameters"),
+    ("dlg.end_dlg", ("a", "b"), 500, "Invalid parameters"),
+    ("dlg.terminate_dlg", ("x", "y", "z"), 404, "Dialog not found"),
+    ("dlg.terminate_dlg", ("x", "y"), 400, "Need a Callid ,from tag ,to tag"),
+    ("dlg.set_timeout", (1, 1, 60), 404, "Dialog not found"),
+    ("dlg.set_timeout", (1, 1), 500, "Invalid parameters"),
+    ("dlg.dlg_list", (), 400, "Need a Callid, and optionally a From tag"),
+    ("dlg.briefing", (5,), 500, "Invalid parameters")])
+def test_faults(name, arguments, code, words):
+    """Kamailio's codes and words, where it has the command."""
+    proxy = proxy_of()
+    Dialog(proxy)
+    with pytest.raises(Fault) as fault:
+        proxy.engine.commands[name](*arguments)
+    assert (fault.value.code, fault.value.message) == (code, words)
 
 
 # --- time -----------------------------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
-"""Answers to challenges: Kamailio's vectors, which challenge is chosen, what is tried again. Digests are checked by hashlib."""
+"""Answers to challenges: Kamailio's vectors, which challenge is chosen, what is tried again; hashlib checks digests."""
 import hashlib
 import json
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kit.digest import parameters, verify
 from uacfast.config.model import Credential, Ha1
@@ -236,3 +238,17 @@ def test_the_request_uri_is_hashed_as_it_is_sent():
     uri = b"sip:%61lice@EXAMPLE.net;Transport=udp;x=\"?a=b"
     line, = ask(401, www(realm="r", nonce="n"), uri=uri)[0]
     assert verify(line, "INVITE", password="secret", uri=uri.decode())
+
+
+PIECES = st.binary(max_size=20) | st.sampled_from([
+    b"Digest ", b"Basic ", b'realm="r"', b'nonce="n"', b'qop="auth"', b"algorithm=", b"SHA-256", b"MD5", b", ", b'"',
+    b"\\", b"=", b"stale=true", b"opaque=", b" ", b"\r\n "])
+
+
+@given(st.lists(st.lists(PIECES, max_size=12).map(b"".join), max_size=12), st.lists(PIECES, max_size=12).map(b"".join))
+def test_any_octets(challenges, sent):
+    lines = [b"WWW-Authenticate: " + challenge for challenge in challenges]
+    text = reply(401).replace(b"Content-Length", b"\r\n".join([*lines, b"Content-Length"]))
+    written, notes = answers(text, [SECRET], METHOD, URI, sent=b"Authorization: " + sent + b"\r\n")
+    assert written.count(b"\r\n") == written.count(b"\n") >= notes["answered"]
+    assert (written == b"") == (notes["answered"] == 0)

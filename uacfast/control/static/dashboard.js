@@ -89,13 +89,11 @@ function show(now) {
 }
 
 function showRegistrars(samples) {
-    const answers = byLabel(samples, "uacfast_registrar_replies_total", "registrar");
-    const times = byLabel(samples, "uacfast_registrar_reply_milliseconds_total", "registrar");
-    const means = [...answers].filter(([, count]) => count > 0)
-        .map(([registrar, count]) => [registrar, (times.get(registrar) || 0) / count, count]);
+    const replies = byLabel(samples, "uacfast_registrar_replies_total", "registrar");
+    const means = [...byLabel(samples, "uacfast_registrar_latency_seconds", "registrar")];
     means.sort((one, other) => other[1] - one[1]);
-    fill("registrars", means.slice(0, 10).map(([registrar, mean, count]) => row(registrar, `${number(mean, 1)} ms`, number(count))),
-         "none has answered yet");
+    fill("registrars", means.slice(0, 10).map(([registrar, mean]) =>
+        row(registrar, `${number(mean * 1000, 1)} ms`, number(replies.get(registrar) || 0))), "none has answered yet");
 }
 
 function showErrors(now) {

@@ -4,6 +4,7 @@ Edits are notes in the message's edit list, so what a script reads stays as it w
 textopsx.msg_apply_changes(), as with Kamailio.
 """
 import re
+import time
 
 from uacfast.leaves.edit_list cimport edit, edit_list_insert
 from uacfast.leaves.sip_scan cimport (
@@ -36,8 +37,9 @@ cdef EdgeFeatures features_of(KsrModule module):
 
 
 cdef uint64_t now_of(KsrModule module):
-    """Milliseconds of the worker's clock."""
-    return module.runtime.context.table.now
+    """Milliseconds of the worker's clock; mod_init() has no message and no table of transactions."""
+    cdef MessageContext context = module.runtime.context
+    return context.table.now if context.table is not None else <uint64_t>(time.monotonic() * 1000)
 
 
 cdef bytes octets_of(str text):

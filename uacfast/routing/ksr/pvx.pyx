@@ -142,7 +142,8 @@ cdef class PvxModule(KsrModule):
         return 1
 
     cdef object fields(self, RecordKind kind, str root, Py_ssize_t index):
-        cdef list records = records_of(self.runtime.context.state, kind).get(root.lower() if kind == RECORDS_XAVI else root, [])
+        cdef list records = records_of(self.runtime.context.state, kind).get(
+            root.lower() if kind == RECORDS_XAVI else root, [])
         if index < 0:
             index += len(records)
         return records[index] if 0 <= index < len(records) and isinstance(records[index], dict) else None

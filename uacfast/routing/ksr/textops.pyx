@@ -204,7 +204,7 @@ cdef class TextopsModule(KsrModule):
                 body_changed = body_changed or start > body_start
                 continue
             text = template if verbatim else found.expand(template)
-            if not replace_text(message, text_of(message.index.data + start, <uint32_t>(end - start)), text):
+            if not replace_text(message, text_of(message.index.data + <uint32_t>start, <uint32_t>(end - start)), text):
                 return -1
             count += 1
         if body_changed and not (limit and count == limit):

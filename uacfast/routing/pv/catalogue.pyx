@@ -1,5 +1,5 @@
-"""All pseudo-variables by name. A text is compiled once and kept: at most CACHE_SIZE of each kind, the oldest goes first,
-because scripts make texts of what messages hold."""
+"""All pseudo-variables by name. A text is compiled once and kept: at most CACHE_SIZE of each kind, the oldest goes
+first, because scripts make texts of what messages hold."""
 from uacfast.routing.pv import (
     destination, headers, network, parties, parts, records, sbranch, services, stores, surroundings, transactions,
 )
@@ -12,11 +12,13 @@ cdef enum:
     CACHE_SIZE = 4096
     CACHED_LENGTH_MAX = 512      # characters; longer texts are compiled each time
 
-_FAMILIES = (destination, headers, network, parties, parts, records, sbranch, services, stores, surroundings, transactions)
+_FAMILIES = (destination, headers, network, parties, parts, records, sbranch, services, stores, surroundings,
+             transactions)
 # name -> what makes the variable, from its index or from its argument and its index
 PLAIN = {name: make for family in _FAMILIES for name, make in family.PLAIN.items()}
 WITH_ARGUMENT = {name: make for family in _FAMILIES for name, make in family.WITH_ARGUMENT.items()}
-WITH_ARGUMENT["sel"] = lambda argument, index: select(argument, pseudo_variable)
+# Not the kept one of the same meaning: each variable knows how it was written.
+WITH_ARGUMENT["sel"] = lambda argument, index: select(argument, lambda text: build(parse_variable(text, is_known)))
 
 cdef dict variables = {}
 cdef dict templates = {}
@@ -34,14 +36,12 @@ cdef PseudoVariable build(tree):
     if tree.inner is None:
         make = PLAIN.get(tree.name)
         if make is None:
-            raise ValueError(f"{tree.source} is no pseudo-variable: "
-                             f"{f'${tree.name}(...) takes a name in brackets' if tree.name in WITH_ARGUMENT else 'there is none of that name'}.")
+            raise unknown(tree, f"${tree.name}(...) takes a name in brackets" if tree.name in WITH_ARGUMENT else "")
         variable = make(index)
     else:
         make = WITH_ARGUMENT.get(tree.name)
         if make is None:
-            raise ValueError(f"{tree.source} is no pseudo-variable: "
-                             f"{f'${tree.name} takes nothing in brackets' if tree.name in PLAIN else 'there is none of that name'}.")
+            raise unknown(tree, f"${tree.name} takes nothing in brackets" if tree.name in PLAIN else "")
         variable = make(build_text(tree.source, tree.inner), index)
     if tree.steps:
         variable = Transformed(variable, [
@@ -50,6 +50,10 @@ cdef PseudoVariable build(tree):
             for step in tree.steps])
     variable.source = tree.source
     return variable
+
+
+cdef object unknown(tree, str hint):
+    return ValueError(f"{tree.source} is no pseudo-variable: {hint or 'there is none of that name'}.")
 
 
 cdef TextTemplate build_text(str source, pieces):

@@ -76,7 +76,7 @@ def decode_base64_url_short(bytes value):
 
 
 cdef bytes padded(bytes value):
-    return value + b"=" * (-len(value) % 4)
+    return value + b"=" * ((4 - len(value) % 4) % 4)
 
 
 cdef object strictly_decoded(bytes value, bytes other):

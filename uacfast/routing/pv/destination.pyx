@@ -56,7 +56,8 @@ cdef class DestinationVariable(PseudoVariable):
         if self.destination == DESTINATION_URI and (value is None or isinstance(value, str) and not value):
             context.destination_uri = None
             return True
-        if not (isinstance(value, str) or isinstance(value, int) and self.part == URI_PORT or value is None and removable):
+        if not (isinstance(value, str) or isinstance(value, int) and self.part == URI_PORT
+                or value is None and removable):
             report("%s does not take %r; it stays as it is.", self.source, value)
             return False
         if self.destination == DESTINATION_URI:
@@ -119,8 +120,12 @@ cdef class DestinationSet(PseudoVariable):
         if len(context.state.branches) == BRANCHES_MAX:
             report("%s: there are %d destinations, more are not possible.", self.source, BRANCHES_MAX + 1)
             return False
-        context.state.branches.append({"uri": value, "dst_uri": "", "path": "", "q": -1, "send_socket": "", "flags": 0})
+        context.state.branches.append(
+            {"uri": value, "dst_uri": "", "path": "", "q": -1, "send_socket": "", "flags": 0})
         return True
+
+
+BRANCH_FIELDS = ("uri", "dst_uri", "path", "q", "send_socket", "flags", "count")
 
 
 cdef class BranchField(PseudoVariable):
@@ -129,8 +134,8 @@ cdef class BranchField(PseudoVariable):
     cdef Index index
 
     def __init__(self, str field, Index index):
-        if field not in ("uri", "dst_uri", "path", "q", "send_socket", "flags", "count"):
-            raise ValueError(f"$branch({field}) does not exist; there are uri, dst_uri, path, q, send_socket, flags and count.")
+        if field not in BRANCH_FIELDS:
+            raise ValueError(f"$branch({field}) does not exist; there are {', '.join(BRANCH_FIELDS)}.")
         self.field = field
         self.index = index
 

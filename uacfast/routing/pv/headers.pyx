@@ -20,7 +20,8 @@ from uacfast.sip.message cimport SipMessage, literal, no_text, text_of
 # Fields whose lines may hold several values, by a grammar with commas (RFC 3261 §7.3.1).
 cdef set LISTS = {
     SIP_HEADER_VIA, SIP_HEADER_CONTACT, SIP_HEADER_ROUTE, SIP_HEADER_RECORD_ROUTE, SIP_HEADER_PATH,
-    SIP_HEADER_SERVICE_ROUTE, SIP_HEADER_SUPPORTED, SIP_HEADER_UNSUPPORTED, SIP_HEADER_REQUIRE, SIP_HEADER_PROXY_REQUIRE,
+    SIP_HEADER_SERVICE_ROUTE, SIP_HEADER_SUPPORTED, SIP_HEADER_UNSUPPORTED, SIP_HEADER_REQUIRE,
+    SIP_HEADER_PROXY_REQUIRE,
     SIP_HEADER_ALLOW, SIP_HEADER_ALLOW_EVENTS, SIP_HEADER_ACCEPT_CONTACT, SIP_HEADER_P_ASSERTED_IDENTITY,
     SIP_HEADER_P_PREFERRED_IDENTITY, SIP_HEADER_DIVERSION,
 }
@@ -190,7 +191,8 @@ cdef class IdentityVariable(PseudoVariable):
             return None
         if self.parameter is None:
             return text_value(address.uri, octets)
-        if address.parameters.at == NULL or not sip_parameter_find(address.parameters, <const char *>self.parameter, &found):
+        if (address.parameters.at == NULL
+                or not sip_parameter_find(address.parameters, <const char *>self.parameter, &found)):
             return None
         return text_value(found, octets)
 
@@ -292,14 +294,17 @@ cdef class RouteUriVariable(PseudoVariable):
         return text_value(address.uri, octets)
 
 
+VIA_PARTS = ("host", "port", "branch", "received", "rport", "transport", "params")
+
+
 cdef class ViaVariable(PseudoVariable):
     """A part of the topmost Via ($via0), of the second ($via1), or of any ($sel(via[n]...), from 1)."""
     cdef int number
     cdef str part
 
     def __init__(self, int number, str part):
-        if part not in ("host", "port", "branch", "received", "rport", "transport", "params"):
-            raise ValueError(f"A Via has no part {part!r}; there are host, port, branch, received, rport, transport, params.")
+        if part not in VIA_PARTS:
+            raise ValueError(f"A Via has no part {part!r}; there are {', '.join(VIA_PARTS)}.")
         self.number = number
         self.part = part
 

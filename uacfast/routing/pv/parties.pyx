@@ -1,6 +1,7 @@
 """From and To: their parts read, and written as edits of the message ($fu, $fU, $fd, $fn, $ft, $tu ...).
 
-What is written goes out; what is read stays the original. Several writes on one message add up, the last of each part wins.
+What is written goes out; what is read stays the original. Several writes on one message add up, the last of each part
+wins.
 """
 from libc.stdint cimport uint32_t
 

@@ -1,4 +1,4 @@
-"""Variables that show a part of the message as it was received: start line, body, the header fields that every message has."""
+"""Variables that show a part of the message as it was received: start line, body, the fields that every message has."""
 from libc.stdint cimport uint32_t, uint64_t
 
 from uacfast.leaves.sip_header cimport sip_cseq, sip_cseq_parse

@@ -2,8 +2,8 @@
 """Lists of records: $xavp, $xavu, $xavi.
 
 A name holds a list, the newest first, of values or of records; a record holds lists of values by field name, the newest
-first. Writing a field without the number of a record begins a new record; with a number it adds to that record. $xavu keeps
-one of each, $xavi takes names without regard to case.
+first. Writing a field without the number of a record begins a new record; with a number it adds to that record. $xavu
+keeps one of each, $xavi takes names without regard to case.
 """
 import re
 
@@ -179,7 +179,8 @@ cdef class RecordVariable(PseudoVariable):
             remove_record(context.state, self.kind, path)
             return True
         if not isinstance(value, (int, str)) or not write_record(context.state, self.kind, path, value):
-            report("%s does not take %r: a text or a number, and a record with that number, are needed.", self.source, value)
+            report("%s does not take %r: a text or a number, and a record with that number, are needed.", self.source,
+                   value)
             return False
         return True
 

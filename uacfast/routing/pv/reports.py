@@ -1,4 +1,4 @@
-"""What goes wrong with variables, in the log: at most so many lines a second, because strangers' messages may cause them."""
+"""What goes wrong with variables, in the log: at most so many lines a second, since strangers' messages cause them."""
 import logging
 import time
 
@@ -29,4 +29,5 @@ class Reports:
         logger.error(message, *arguments)
 
 
-report = Reports().report
+REPORTS = Reports()
+report = REPORTS.report

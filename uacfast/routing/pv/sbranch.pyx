@@ -1,4 +1,4 @@
-"""$sbranch(...): a destination in the making, per worker; KSR.pvx.sbranch_append() and sbranch_set_ruri() put it to use."""
+"""$sbranch(...): a destination in the making, per worker; KSR.pvx.sbranch_append() and sbranch_set_ruri() use it."""
 from uacfast.routing.pv import destination, network, transactions
 from uacfast.routing.pv.reports import report
 from uacfast.routing.pv.uris cimport is_uri

@@ -22,7 +22,7 @@ def avp_name(str text not None):
 
 
 cdef class AvpVariable(PseudoVariable):
-    """$avp(name)[index]: a stack. Writing puts on top, [*] replaces all; taking away takes the top one, or the one named."""
+    """$avp(name)[index]: a stack. Writing puts on top, [*] replaces all; taking away takes the top, or the one named."""
     cdef TextTemplate name
     cdef object fixed
     cdef Index index

@@ -153,9 +153,9 @@ cdef uint32_t core_hash_of(bytes value) noexcept:
 
 
 def core_hash(bytes value, Py_ssize_t slots=0):
-    """As text. With slots a number below it; Kamailio's masks are for powers of two, other numbers give the remainder."""
+    """As text; with slots, a power of two, a number below it. Other numbers are masks, as in Kamailio."""
     hash = core_hash_of(value)
-    return b"%d" % (hash % slots if slots > 1 else hash)
+    return b"%d" % (hash & (slots - 1) if slots > 0 else hash)
 
 
 def formatted_time(bytes value, bytes form):
@@ -172,7 +172,8 @@ def formatted_time(bytes value, bytes form):
 
 OPERATIONS = {
     "s.len": ("", length), "s.int": ("", integer), "s.toupper": ("", upper), "s.tolower": ("", lower),
-    "s.substr": ("ii", substring), "s.select": ("io", select), "s.strip": ("i", strip), "s.striptail": ("i", strip_tail),
+    "s.substr": ("ii", substring), "s.select": ("io", select), "s.strip": ("i", strip),
+    "s.striptail": ("i", strip_tail),
     "s.prefixes": ("|i", prefixes), "s.prefixes.quoted": ("|i", quoted_prefixes), "s.replace": ("tt", replace),
     "s.rm": ("t", remove), "s.trim": ("", trim), "s.ltrim": ("", trim_left), "s.rtrim": ("", trim_right),
     "s.before": ("c", before), "s.after": ("c", after), "s.rbefore": ("c", before_last), "s.rafter": ("c", after_last),

@@ -1,8 +1,8 @@
 # cython: boundscheck=True, wraparound=True
 """/expression/replacement/flags, as sed has it: {re.subst,…}, and the same for other users of such expressions.
 
-The replacement may hold \\0 to \\9 for the match and its groups, and variables. Flags: g all matches, i without regard to
-case, s lets ^ and $ match at the text's ends alone.
+The replacement may hold \\0 to \\9 for the match and its groups, and variables. Flags: g all matches, i without regard
+to case, s lets ^ and $ match at the text's ends alone.
 """
 from libc.stdint cimport uint32_t
 
@@ -61,7 +61,7 @@ cdef class Substitution:
             self.pieces.append(encoded(template.constant) if template.constant is not None else template)
 
     cdef object substituted(self, MessageContext context, bytes value):
-        """The octets with their matches replaced, unchanged without a match; None when the text or the result is of no use."""
+        """The octets with their matches replaced; None of an empty text and when the result is too long."""
         cdef regmatch_t groups[REGEX_GROUPS]
         cdef sip_text text = text_of(<const char *>value, <uint32_t>len(value))
         cdef size_t at = 0, written = 0

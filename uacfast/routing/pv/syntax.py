@@ -1,4 +1,4 @@
-"""The syntax of pseudo-variables (kemi-python.md §4): text in, a small tree out. What names mean is the catalogue's affair."""
+"""The syntax of pseudo-variables (kemi-python.md §4): text in, a small tree out. Names mean nothing here."""
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def parse_variable(text: str, known: Callable[[str], bool]) -> Variable:
 
 
 def parse_text(text: str, known: Callable[[str], bool]) -> tuple[str | Variable, ...]:
-    """The pieces of a text with variables in it. `$$`, and a `$` before anything but a name or a bracket, is a dollar sign.
+    """The pieces of a text with variables in it. `$$`, and a `$` before no name and no bracket, is a dollar sign.
 
     ValueError, a sentence, for a variable that cannot be read.
     """

@@ -152,7 +152,8 @@ cdef class OtherMessageVariable(PseudoVariable):
         elif self.which == OTHER_REQUEST:
             if not context.message.index.is_request:
                 message = rescan.read(context.transaction)
-        elif context.message.index.is_request and context.message.index.method == SIP_METHOD_CANCEL and context.table is not None:
+        elif (context.message.index.is_request and context.message.index.method == SIP_METHOD_CANCEL
+              and context.table is not None):
             message = rescan.read(context.table.find(context.table.key_hash_of(context.message, True)))
         if message is None:
             return None
@@ -167,7 +168,7 @@ cdef class OtherMessageVariable(PseudoVariable):
 
 
 cdef class BranchVariable(PseudoVariable):
-    """$T_branch(uri): the Request-URI that the branch was sent with; $T_branch(flags): its flags."""
+    """$T_branch(uri): the Request-URI that the branch was sent with, in reply callbacks; $T_branch(flags): its flags."""
     cdef bint flags
 
     def __init__(self, bint flags):
@@ -181,7 +182,7 @@ cdef class BranchVariable(PseudoVariable):
             return None
         if self.flags:
             return branch_flags(context)
-        if context.branch.sent.at == NULL:
+        if context.kind == ROUTE_FAILURE or context.branch.sent.at == NULL:
             return None
         length = context.branch.sent.length
         begin = <const char *>memchr(context.branch.sent.at, c' ', length)

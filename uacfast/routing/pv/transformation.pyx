@@ -9,8 +9,8 @@ from uacfast.routing.pv.uri_texts import OPERATIONS as URIS
 from uacfast.routing.pv.substitution cimport Substitution
 from uacfast.routing.pv.variable cimport decoded, encoded
 
-# name: (kinds of the parameters, function of the octets and the parameters). Kinds: i a number, t a text, c one octet of
-# which others may follow, o exactly one octet; behind | the rest may be left out.
+# name: (kinds of the parameters, function of the octets and the parameters). Kinds: i a number, t a text, c one octet
+# that others may follow, o exactly one octet; behind | the rest may be left out.
 OPERATIONS = STRINGS | CODING | URIS | LISTS
 cdef enum:
     RESULT_MAX = 262144          # octets

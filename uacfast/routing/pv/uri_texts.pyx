@@ -72,7 +72,8 @@ def to_socket(bytes value):
     if not transport:
         return transport
     sip_uri_parse(view(value), &uri)
-    return b"%b:%b:%d" % (transport.lower(), bytes_of(uri.host), uri.port or (5061 if transport.lower() == b"tls" else 5060))
+    port_of_transport = 5061 if transport.lower() == b"tls" else 5060
+    return b"%b:%b:%d" % (transport.lower(), bytes_of(uri.host), uri.port or port_of_transport)
 
 
 cdef object named_parameter(bytes name):

@@ -88,7 +88,7 @@ cdef bint is_kept(bytes new, UriPart part, bytes octets):
     if sip_uri_parse(text_of(<const char *>new, <uint32_t>len(new)), &uri) != 0:
         return False
     if part == URI_USER and uri.user.at != NULL:
-        return uri.user.at[:uri.user.length] == octets
+        return b"@" not in octets and uri.user.at[:uri.user.length] == octets
     if part == URI_HOST:
         return uri.host.at[:uri.host.length] == octets
     return True

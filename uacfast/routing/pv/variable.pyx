@@ -1,7 +1,8 @@
 """What every pseudo-variable is: read as int, str or None, perhaps written.
 
-Variables read octets of the message; a str made of them holds what is no UTF-8 as surrogate escapes and encodes back to the
-same octets. `value()` with `octets` gives bytes in place of str, for transformations, which count octets as Kamailio does.
+Variables read octets of the message; a str made of them holds what is no UTF-8 as surrogate escapes and encodes back to
+the same octets. `value()` with `octets` gives bytes in place of str, for transformations, which count octets as
+Kamailio does.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
@@ -42,7 +43,7 @@ cdef class PseudoVariable:
         return None
 
     cdef bint set(self, MessageContext context, object value) except -1:
-        """Give it an int or a str, or with None take its value away; False when it does not take that, which is logged."""
+        """Give it an int or a str, or with None take its value away; False, and logged, when it does not take that."""
         report("%s is read-only; it stays as it is.", self.source)
         return False
 

@@ -7,13 +7,14 @@ from uacfast.leaves.sip_text cimport sip_text
 from uacfast.leaves.sip_uri cimport SIP_SCHEME_SIP, SIP_SCHEME_SIPS, sip_uri, sip_uri_parse
 from uacfast.sip.message cimport bytes_of, text_of
 from uacfast.uac.registration.record cimport (
-    AUTH_HA1, AUTH_PASSWORD, AUTH_PROXY, AUTH_USERNAME, DISABLED, L_DOMAIN, L_USERNAME, L_UUID, ONGOING, ONLINE, R_DOMAIN,
-    R_USERNAME, REALM, text_field,
+    AUTH_HA1, AUTH_PASSWORD, AUTH_PROXY, AUTH_USERNAME, DISABLED, L_DOMAIN, L_USERNAME, L_UUID, ONGOING, ONLINE,
+    R_DOMAIN, R_USERNAME, REALM, text_field,
 )
 from uacfast.uac.registration.management import ATTRIBUTES
 
 cdef enum:
     HA1_MD5 = 32
+    HA1_SHA256 = 64
 
 
 cdef sip_text argument(str text) except *:
@@ -24,6 +25,24 @@ cdef sip_text argument(str text) except *:
 
 cdef str text_str(sip_text text):
     return bytes_of(text).decode("utf-8", "surrogateescape")
+
+
+class AccountSecrets:
+    """HA1 by algorithm of a record; "": not known."""
+
+    def __init__(self, str ha1):
+        self.md5 = ha1[:HA1_MD5] if len(ha1) != HA1_SHA256 else ""
+        self.sha256 = ha1[-HA1_SHA256:] if len(ha1) >= HA1_SHA256 else ""
+        self.sha512_256 = ""
+
+
+class AccountCredential:
+    """User name, realm ("": any) and secret of a record; auth_ha1 wins over the password."""
+
+    def __init__(self, dict account):
+        self.username, self.realm = account["username"], account["realm"]
+        self.password = "" if account["ha1"] else account["secret"]
+        self.ha1 = AccountSecrets(account["ha1"]) if account["ha1"] else None
 
 
 cdef class RegistrationFunctions:
@@ -50,7 +69,8 @@ cdef class RegistrationFunctions:
             return -2, None
         if parsed.user.at == NULL:
             return -1, None
-        record = self.management.table.find_user(parsed.user, parsed.host, self.management.registrations.settings.use_domain)
+        record = self.management.table.find_user(parsed.user, parsed.host,
+                                                 self.management.registrations.settings.use_domain)
         return (-1, None) if record == NULL else (1, text_str(text_field(record, L_UUID)))
 
     def uac_reg_status(self, str uuid not None):
@@ -79,10 +99,11 @@ cdef class RegistrationFunctions:
         return NULL if parsed.user.at == NULL else self.management.table.find_user(parsed.user, parsed.host, True)
 
     def uac_reg_request_to(self, str user not None, int mode):
-        """(1, {"ruri", "destination", "realm", "username", "password", "ha1", "route"}) or (-1, None), (-2, None).
+        """(1, {"ruri", "destination", "realm", "username", "password", "ha1", "secret", "route"}), or (-1, None) or
+        (-2, None).
 
         Mode bit 0: `user` is an l_username (with reg_use_domain a SIP URI), else an l_uuid; bit 1: "password" is the
-        record's MD5 HA1, "" when it has none. `ha1`: the record's, as it stands there; `route`: Service-Route values.
+        record's MD5 HA1, "" when it has none. `ha1`, `secret`: as they stand in the record; `route`: Service-Route.
         """
         cdef int result = -1
         cdef Record *record = self.record_of(argument(user), mode, &result)
@@ -90,10 +111,16 @@ cdef class RegistrationFunctions:
             return result, None
         ha1 = text_str(text_field(record, AUTH_HA1))
         return 1, {"ruri": f"sip:{text_str(text_field(record, R_USERNAME))}@{text_str(text_field(record, R_DOMAIN))}",
-                   "destination": text_str(text_field(record, AUTH_PROXY)), "realm": text_str(text_field(record, REALM)),
+                   "destination": text_str(text_field(record, AUTH_PROXY)),
+                   "realm": text_str(text_field(record, REALM)),
                    "username": text_str(text_field(record, AUTH_USERNAME)),
                    "password": ha1[:HA1_MD5] if mode & 2 else text_str(text_field(record, AUTH_PASSWORD)), "ha1": ha1,
+                   "secret": text_str(text_field(record, AUTH_PASSWORD)),
                    "route": record.service_route.at[:record.service_route.length].decode("utf-8", "replace")}
+
+    def credential(self, dict account not None):
+        """What answers challenges for an account that uac_reg_request_to() found, as uac.auth.SecretList takes it."""
+        return AccountCredential(account)
 
     cdef int command(self, str action, str attribute, str value, int not_found, int unsupported):
         if not attribute or not value:

@@ -45,6 +45,7 @@ cdef class Registrations(LocalUser):
     cdef siphash_key call_key            # tells which worker a Call-ID belongs to
     cdef readonly int worker, workers
     cdef uint64_t random_counter
+    cdef public bint held                # rows are being loaded: nothing begins before their states are there, too
     cdef bint in_turn                    # attempts are being begun
     cdef char request[8192]
 

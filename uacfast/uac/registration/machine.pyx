@@ -20,7 +20,7 @@ from uacfast.leaves.siphash cimport siphash
 from uacfast.leaves.text_writer cimport text_put, text_put_text, text_writer_length, text_writer_start
 from uacfast.leaves.timer_wheel cimport timer_entry, timer_wheel_advance, timer_wheel_pop
 from uacfast.sip.message cimport text_of
-from uacfast.uac.registration.credentials cimport is_stale, repeats_nonce, write_answer, write_in_advance
+from uacfast.uac.registration.credentials cimport write_answer, write_in_advance
 from uacfast.uac.registration.outcome cimport (
     OUTCOME_ACCEPTED, OUTCOME_CHALLENGED, OUTCOME_REFUSED, OUTCOME_TOO_BRIEF, OUTCOME_UNBOUND, read_outcome,
 )
@@ -35,6 +35,7 @@ cdef enum:
     CSEQ_LAST = 2147483637       # above it a new Call-ID begins (uac-semantics §4.7)
     SECOND = 1000                # ms
     EXPIRES_MOST = 0x7fffffff
+    ANSWERS_MOST = 4             # challenges answered in one attempt: two realms, each of them twice
     RETRY_MOST = 86400           # seconds that a Retry-After may ask for
     RAISES_AT_ONCE = 3           # 423s in a row that are followed at once
     TURN_BUDGET = 128            # attempts that one turn of the loop begins
@@ -90,6 +91,10 @@ cdef class Registrations(LocalUser):
         """Let the clock go on and do what is due; to be called every 10 ms."""
         self.run()
 
+    def set_wall_offset(self, offset):
+        """ms from the monotonic clock to the epoch."""
+        self.table.wall_offset = offset
+
     cdef void run(self) noexcept:
         cdef uint64_t now = self.sender.now()
         cdef timer_entry *timer
@@ -144,7 +149,7 @@ cdef class Registrations(LocalUser):
         cdef int budget = TURN_BUDGET
         cdef uint32_t idle = 0
         cdef uint32_t waiting
-        if not self.settings.active:
+        if not self.settings.active or self.held:
             return
         while budget > 0 and table.ready != NULL and idle < table.ready_count:
             registrar = table.ready
@@ -156,7 +161,7 @@ cdef class Registrations(LocalUser):
                 table.ready = registrar.ready_next
 
     cdef void pump_registrar(self, Registrar *registrar, int budget) noexcept:
-        if not self.settings.active or self.in_turn:
+        if not self.settings.active or self.held or self.in_turn:
             return
         self.in_turn = True          # what fails at once must not begin others from within
         while budget > 0 and registrar.first != NULL and self.pacing.may_begin(registrar):
@@ -198,6 +203,7 @@ cdef class Registrations(LocalUser):
         if record.expires == 0:
             record.marks |= UNREGISTERING
         record.answers = 0
+        record.retried = 0
         table.set_flags(record, (record.flags | ONGOING | INIT) & ~AUTHSENT)
         record.flight = record.registrar
         record.flight.references += 1
@@ -215,16 +221,16 @@ cdef class Registrations(LocalUser):
         return True
 
     cdef bint transmit(self, Record *record, SipMessage challenge) noexcept:
-        """Write and send the REGISTER, with the answer to `challenge` if there is one; False when that is not possible."""
+        """Write and send the REGISTER, with the answer to `challenge` if there is one; False: that is not possible."""
         cdef text_writer out
         cdef RecordTable table = self.table
         text_writer_start(&out, self.request, REQUEST_SIZE)
         if not write_register(record, record.expires, self.settings, &out):
             return False
         if challenge is not None:
-            if not write_answer(table, record, challenge, challenge.index.status, self.settings.preemptive, &out):
+            if not write_answer(table, record, challenge, &out):
                 return False
-        elif self.settings.preemptive and record.challenge.length and write_in_advance(record, &out):
+        elif self.settings.preemptive and write_in_advance(table, record, &out):
             record.marks |= CREDENTIALS_SENT
         text_put(&out, b"\r\n", 2)
         if out.overflow:
@@ -304,15 +310,10 @@ cdef class Registrations(LocalUser):
             self.refuse(record, &outcome, status)
 
     cdef bint answer(self, Record *record, SipMessage response, int status) noexcept:
-        """Send again with credentials: once, and once more when the registrar says that the nonce was stale."""
+        """Send again with credentials, once more also when the nonce was stale or is a new one (uac.auth)."""
         cdef registration_step step = registration_states_step(record.state, REGISTRATION_CHALLENGED)
-        if not step.actions & REGISTRATION_ANSWER or record.cseq >= CSEQ_LAST:
+        if not step.actions & REGISTRATION_ANSWER or record.cseq >= CSEQ_LAST or record.answers >= ANSWERS_MOST:
             return False
-        if record.answers and (record.answers > 1 or not is_stale(response, status)):
-            return False
-        if (record.answers == 0 and record.marks & CREDENTIALS_SENT and not is_stale(response, status)
-                and repeats_nonce(record, response, status)):
-            return False         # the nonce is as good as it was: it is the secret that the registrar refuses
         record.cseq += 1
         if not self.transmit(record, response):
             record.cseq -= 1
@@ -328,7 +329,8 @@ cdef class Registrations(LocalUser):
         """The error path of uac-semantics §4.6."""
         self.counters.refused += 1
         record.flight.refused += 1
-        self.finish(record, REGISTRATION_REFUSED if self.settings.retry_interval else REGISTRATION_GIVEN_UP, outcome, status)
+        self.finish(record, REGISTRATION_REFUSED if self.settings.retry_interval else REGISTRATION_GIVEN_UP, outcome,
+                    status)
 
     cdef void finish_unregistration(self, Record *record, Outcome *outcome, int status) noexcept:
         """A final response to Expires: 0. Nothing is tried again; a 200 that lists no Contact is the error path, which
@@ -351,6 +353,8 @@ cdef class Registrations(LocalUser):
         registrar.in_flight -= 1
         table.in_flight -= 1
         record.due = 0
+        if not self.settings.preemptive or event != REGISTRATION_ACCEPTED:
+            table.set_block(&record.credentials, NULL, 0)
         table.set_flags(record, record.flags & ~(ONGOING | AUTHSENT))
         if step.actions & REGISTRATION_GO_OFFLINE:
             table.set_flags(record, record.flags & ~ONLINE)
@@ -411,10 +415,11 @@ cdef class Registrations(LocalUser):
             self.table.set_state(record, step.next)
 
     cdef void schedule_refresh(self, Record *record, uint64_t since) noexcept:
-        """Kamailio's pass refreshes between T + 3 and 3 s before the end (uac-semantics §4.5); here each record has its own
-        place in that span, always the same one, and short grants are refreshed in their second half."""
+        """Kamailio's pass refreshes between T + 3 and 3 s before the end (uac-semantics §4.5); here each record has its
+        own place in that span, always the same one, and short grants are refreshed in their second half."""
         cdef uint64_t granted = <uint64_t>record.granted * SECOND
-        cdef uint64_t early = (<uint64_t>self.settings.timer_interval + 3) * SECOND + granted * self.settings.refresh_spread // 100
+        cdef uint64_t early = ((<uint64_t>self.settings.timer_interval + 3) * SECOND
+                               + granted * self.settings.refresh_spread // 100)
         cdef uint64_t late = max(<uint64_t>3 * SECOND, min(granted // 10, <uint64_t>30 * SECOND))
         cdef uint64_t first = granted - early if granted > 2 * early else granted // 2
         cdef uint64_t last
@@ -444,7 +449,7 @@ cdef class Registrations(LocalUser):
             self.schedule_soon(record)
 
     cdef void schedule_retry(self, Record *record, Outcome *outcome, int status) noexcept:
-        """reg_retry_interval; with reg_retry_max it doubles with each failure, within 25 % so that not all come together."""
+        """reg_retry_interval; with reg_retry_max doubled with each failure, less up to a quarter."""
         cdef RegistrationSettings settings = self.settings
         cdef uint64_t seconds = settings.retry_interval if settings.retry_interval else settings.timer_interval
         cdef uint64_t wait
@@ -516,7 +521,7 @@ cdef class Registrations(LocalUser):
             return
         if record.marks & QUEUED:
             self.table.dequeue(record)
-        self.table.set_block(&record.challenge, NULL, 0)
+        self.table.set_block(&record.credentials, NULL, 0)
         self.table.set_block(&record.service_route, NULL, 0)
         self.table.set_flags(record, record.row_flags)
         self.table.set_state(record, REGISTRATION_UNREGISTERED)

@@ -11,11 +11,11 @@ from uacfast.leaves.siphash cimport siphash, siphash_key
 from uacfast.sip.message cimport bytes_of, text_of
 from uacfast.uac.registration.machine cimport RegistrationCounters, Registrations
 from uacfast.uac.registration.record cimport (
-    AUTH_HA1, AUTH_PASSWORD, AUTH_PROXY, AUTH_USERNAME, BREAKER_CLOSED, BREAKER_HALF_OPEN, BREAKER_OPEN, CONTACT_ADDR,
+    AUTH_HA1, AUTH_PASSWORD, AUTH_PROXY, AUTH_USERNAME, Block, CONTACT_ADDR,
     CONTACT_USER, DIRTY, DISABLED, FOREIGN, HISTORY, INIT, L_DOMAIN, L_USERNAME, L_UUID,
     LATENCY_BUCKETS, LATENESS_BUCKETS, ONGOING, ONLINE, QUEUED, R_DOMAIN,
-    R_USERNAME, REALM, SEEN, SOCKET, TEXTS, WANT_NOTHING, WANT_REGISTER, WANT_UNREGISTER, Record, RecordTable, Registrar,
-    Transition, kamailio_hash, text_field,
+    R_USERNAME, REALM, SEEN, SOCKET, TEXTS, WANT_REGISTER, WANT_UNREGISTER, Record, RecordTable, Registrar, Transition,
+    kamailio_hash, text_field,
 )
 from uacfast.uac.registration.request cimport contact_address, put_call_id, read_call_number
 from uacfast.uac.registration.rows cimport PackedRow, pack_row
@@ -23,6 +23,7 @@ from uacfast.leaves.text_writer cimport text_put_hex, text_writer, text_writer_l
 from uacfast.uac.registration.names import EVENTS, STATES
 
 cdef enum:
+    STATE_TEXT_MOST = 1024       # octets, of credentials and Service-Route in the state table
     CSEQ_STEP = 10               # a CSeq that was kept may be behind what was sent before the end: go on above that
 
 ATTRIBUTES = {"l_uuid": L_UUID, "l_username": L_USERNAME, "r_username": R_USERNAME, "auth_username": AUTH_USERNAME}
@@ -42,6 +43,11 @@ cdef sip_text argument(str text) except *:
     cdef Py_ssize_t length
     cdef const char *at = PyUnicode_AsUTF8AndSize(text, &length)
     return text_of(at, <uint32_t>length)
+
+
+cdef str kept_text(const Block *block):
+    """What the state table has room for; longer texts are not kept."""
+    return block.at[:block.length].decode("utf-8", "replace") if 0 < block.length <= STATE_TEXT_MOST else ""
 
 
 cdef str fingerprint(const Record *record):
@@ -72,22 +78,29 @@ cdef class Management:
         self.report = {"added": 0, "changed": 0, "unchanged": 0, "removed": 0, "quarantined": 0,
                        "added_uuids": [], "changed_uuids": [], "removed_uuids": []}
 
-    def rows(self, list rows not None, list owners=None, dict states=None):
+    def hold(self):
+        """Begin no attempts until release(): states of before may still come."""
+        self.registrations.held = True
+
+    def release(self):
+        """Rows and states are there; begin what is due."""
+        self.registrations.held = False
+
+    def rows(self, list rows not None, list owners=None):
         """Take over rows: new ones start, changed ones start anew, unchanged ones go on untouched. `owners`: the worker
-        that drives each, None: this one drives all. `states`: {l_uuid: state row} kept from before, for rows that are
-        new. Returns [[l_uuid, reason]] of those that cannot be used."""
+        that drives each, None: it follows from l_uuid. Returns [[l_uuid, reason]] of those that cannot be used."""
         cdef Record *record
+        cdef sip_text uuid
         refused = []
         for number, row in enumerate(rows):
             reason = pack_row(row, &self.packed)
             if reason is None:
-                record = self.table.find(text_of(self.packed.texts + TEXTS * 2, (<unsigned short *>self.packed.texts)[0]))
-                owner = owners[number] if owners is not None else self.registrations.worker
+                uuid = text_of(self.packed.texts + TEXTS * 2, (<unsigned short *>self.packed.texts)[0])
+                record = self.table.find(uuid)
                 if record == NULL:
                     if not self.dry:
+                        owner = owners[number] if owners is not None else self.owner_of_uuid(uuid)
                         record = self.new_record(row, owner)
-                        if record != NULL and states is not None and row[0] in states:
-                            self.restore(record, states[row[0]])
                     self.tell("added", row[0])
                 elif self.is_same(record):
                     self.count("unchanged")
@@ -115,6 +128,8 @@ cdef class Management:
                     self.table.remove(record)
         if end < self.table.slot_high:
             return [end, None]
+        if not self.dry:
+            self.quarantined = self.report["quarantined"]
         self.dry = False
         return [-1, self.report]
 
@@ -159,26 +174,24 @@ cdef class Management:
         self.registrations.restart(record)
         return 0
 
-    def add(self, list row not None, int owner=0):
-        """uac.reg_add. Faults as in uac-semantics §7.3."""
+    def add(self, list row not None):
+        """uac.reg_add: None, or why the row cannot be used. Fault 409: it is there already."""
         reason = pack_row(row, &self.packed)
         if reason is not None:
-            if "auth_ha1" in reason:
-                raise Fault(500, "Failed to add record - invalid password or ha1")
-            raise Fault(500, f"Failed to add record - {reason}")
+            return reason
         if self.table.find(argument(row[0])) != NULL:
             raise Fault(409, "uuid already exists")
-        self.new_record(row, owner)
+        self.new_record(row, self.owner_of_uuid(argument(row[0])))
 
-    def refresh(self, list row not None, int owner=0):
-        """The row as the database has it now; its registration starts anew. Fault 500 when it cannot be used."""
+    def refresh(self, list row not None):
+        """The row as the database has it now; its registration starts anew. None, or why it cannot be used."""
         cdef Record *record
         reason = pack_row(row, &self.packed)
         if reason is not None:
-            raise Fault(500, "Failed to refresh record - check log messages")
+            return reason
         record = self.table.find(argument(row[0]))
         if record == NULL:
-            self.new_record(row, owner)
+            self.new_record(row, self.owner_of_uuid(argument(row[0])))
         else:
             self.change(record, row)
 
@@ -193,9 +206,9 @@ cdef class Management:
     # --- state kept over restarts --------------------------------------------------------------------------------
 
     def take_states(self, int most):
-        """State rows of records that changed since, at most so many: l_uuid, fingerprint, call_id, from_tag, cseq, flags,
-        granted_until, next_attempt, failures, last_status, min_expires, challenge, nonce_count, service_route, target,
-        updated_at. Times are epoch seconds."""
+        """State rows of records that changed since, at most so many: l_uuid, fingerprint, call_id, from_tag, cseq,
+        flags, granted_until, next_attempt, failures, last_status, min_expires, challenge (the credentials sent last),
+        nonce_count (0: it stands in these), service_route, target, updated_at. Times are epoch seconds."""
         cdef Record *record
         cdef uint32_t taken = min(<uint32_t>most, self.table.dirty_count)
         cdef uint32_t i
@@ -215,13 +228,33 @@ cdef class Management:
         if record.call_number:
             put_call_id(record, &out)
         call_id = text[:text_writer_length(&out)].decode()
-        return [text_str(text_field(record, L_UUID)), fingerprint(record), call_id, f"{record.tag_number:016x}", record.cseq,
-                record.flags, self.table.epoch_seconds(record.binding_until if record.flags & ONLINE else 0),
+        return [text_str(text_field(record, L_UUID)), fingerprint(record), call_id, f"{record.tag_number:016x}",
+                record.cseq, record.flags,
+                self.table.epoch_seconds(record.binding_until if record.flags & ONLINE else 0),
                 self.table.epoch_seconds(record.due), record.failures, record.last_status,
                 record.expires if record.expires > record.row_expires else 0,
-                record.challenge.at[:record.challenge.length].decode("utf-8", "replace"), record.nonce_count,
-                record.service_route.at[:record.service_route.length].decode("utf-8", "replace"),
+                kept_text(&record.credentials), 0, kept_text(&record.service_route),
                 text_str(text_field(record, AUTH_PROXY)), self.table.epoch_seconds(self.table.now)]
+
+    def load_states(self, list states not None, bint may_move):
+        """State rows of an earlier run, for records whose row is still the same. `may_move`: the worker that a kept
+        Call-ID belongs to is to drive the record; all workers must get the same states then."""
+        cdef Record *record
+        for state in states:
+            record = self.table.find(argument(state[0]))
+            if record == NULL or state[1] != fingerprint(record) or record.history_count:
+                continue
+            if may_move:
+                record.owner = <unsigned char>self.owner_of_call(state[2], record.owner)
+                self.move(record)
+            self.restore(record, state)
+
+    cdef int move(self, Record *record) except -1:
+        cdef bint foreign = record.owner != self.registrations.worker
+        if foreign != (record.marks & FOREIGN != 0):
+            self.table.set_foreign(record, foreign)
+            self.registrations.start(record)
+        return 0
 
     cdef int restore(self, Record *record, list state) except -1:
         """Go on where an earlier run ended: what is registered stays so until its refresh is due."""
@@ -229,8 +262,6 @@ cdef class Management:
         cdef int64_t wall = <int64_t>self.table.now + self.table.wall_offset
         cdef int64_t left = <int64_t>state[6] * 1000 - wall
         cdef bytes block
-        if state[1] != fingerprint(record):
-            return 0
         record.tag_number = int(state[3] or "0", 16)
         if state[10] > record.expires and record.expires:
             record.expires = state[10]
@@ -239,15 +270,15 @@ cdef class Management:
             record.cseq = min(<uint32_t>state[4] + CSEQ_STEP, <uint32_t>0x7fffffff)
         if state[11]:
             block = state[11].encode()
-            self.table.set_block(&record.challenge, block, <uint32_t>len(block))
-            record.nonce_count = state[12] + CSEQ_STEP
-            record.challenge_kind = 401
+            self.table.set_block(&record.credentials, block, <uint32_t>len(block))
         if state[13]:
             block = state[13].encode()
             self.table.set_block(&record.service_route, block, <uint32_t>len(block))
         record.last_status = <unsigned short>state[9]
         if left <= 0 or record.row_flags & DISABLED or record.expires == 0:
             return 0
+        if record.marks & QUEUED:
+            self.table.dequeue(record)
         record.binding_until = record.timer_expires = <uint64_t>(<int64_t>self.table.now + left - left % 10)
         record.granted = <uint32_t>(left // 1000)
         self.table.set_flags(record, record.flags | ONLINE | INIT)
@@ -262,30 +293,29 @@ cdef class Management:
             record = self.table.find(argument(state[0]))
             if record == NULL or not record.marks & FOREIGN:
                 continue
-            left = state[6] * 1000 - wall
-            record.timer_expires = <uint64_t>(<int64_t>self.table.now + left - left % 10) if left > 0 else self.table.now
+            left = max(state[6] * 1000 - wall, 0)
+            record.timer_expires = self.table.now + <uint64_t>left - <uint64_t>left % 10
             self.table.set_flags(record, state[5])
 
-    def owners(self, list uuids not None, dict states=None):
-        """The worker that drives each: of a record that is here, the one that it has; else that of its kept Call-ID; else
-        one by its l_uuid."""
+    def owners(self, list uuids not None):
+        """The worker that drives each: the one that the record here has, else the one that follows from l_uuid."""
         cdef Record *record
         cdef sip_text text
-        cdef int workers = self.registrations.workers
         found = []
         for uuid in uuids:
             text = argument(uuid)
             record = self.table.find(text)
-            if record != NULL:
-                found.append(record.owner)
-                continue
-            state = states.get(uuid) if states else None
-            if state and state[2]:
-                text = argument(state[2])
-                found.append(siphash(&self.registrations.call_key, text.at, text.length) % <uint64_t>workers)
-            else:
-                found.append(siphash(&fingerprint_key, text.at, text.length) % <uint64_t>workers)
+            found.append(record.owner if record != NULL else self.owner_of_uuid(text))
         return found
+
+    cdef int owner_of_uuid(self, sip_text uuid) noexcept:
+        return <int>(siphash(&fingerprint_key, uuid.at, uuid.length) % <uint64_t>self.registrations.workers)
+
+    cdef int owner_of_call(self, str call_id, int otherwise) except -1:
+        cdef sip_text text = argument(call_id)
+        if text.length == 0:
+            return otherwise
+        return <int>(siphash(&self.registrations.call_key, text.at, text.length) % <uint64_t>self.registrations.workers)
 
     # --- commands on one record ----------------------------------------------------------------------------------
 
@@ -387,7 +417,8 @@ cdef class Management:
         cdef RegistrationCounters *at = &self.registrations.counters
         cdef int i
         return {
-            "records": self.table.total, "states": {STATES[i]: self.table.by_state[i] for i in range(REGISTRATION_STATES)},
+            "records": self.table.total,
+            "states": {STATES[i]: self.table.by_state[i] for i in range(REGISTRATION_STATES)},
             "waiting": self.table.waiting, "in_flight": self.table.in_flight, "octets": self.table.octets_in_use,
             "counters": {
                 "attempts": at.attempts, "requests": at.requests, "accepted": at.accepted, "unbound": at.unbound,

@@ -4,8 +4,8 @@ from libc.string cimport memcmp
 
 from uacfast.leaves.sip_header cimport sip_address, sip_address_parse
 from uacfast.leaves.sip_scan cimport (
-    SIP_HEADER_CONTACT, SIP_HEADER_EXPIRES, SIP_HEADER_MIN_EXPIRES, SIP_HEADER_RETRY_AFTER, sip_first_header, sip_header,
-    sip_next_header,
+    SIP_HEADER_CONTACT, SIP_HEADER_EXPIRES, SIP_HEADER_MIN_EXPIRES, SIP_HEADER_RETRY_AFTER, sip_first_header,
+    sip_header, sip_next_header,
 )
 from uacfast.leaves.sip_text cimport sip_text_equal, sip_text_to_uint
 from uacfast.leaves.sip_uri cimport SIP_SCHEME_SIP, SIP_SCHEME_SIPS, sip_parameter_find, sip_uri, sip_uri_parse

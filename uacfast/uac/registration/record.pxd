@@ -81,7 +81,7 @@ cdef struct Record:
     Record *queue_previous
     Record *same_user_next       # older records with this l_username
     Record *same_user_previous
-    Block challenge              # header value that was answered last, for credentials in advance
+    Block credentials            # lines that were sent last
     Block service_route          # header values of the last 200
     uint64_t call_number         # Call-ID; 0: none yet
     uint64_t tag_number          # From tag
@@ -95,11 +95,10 @@ cdef struct Record:
     uint32_t row_expires, expires, granted     # seconds: the row's, what is asked for, what was granted
     uint32_t reg_init            # epoch seconds
     int32_t row_delay, delay     # seconds: the row's, what counts
-    uint32_t nonce_count         # nc of the last credentials for `challenge`
-    uint32_t challenge_kind      # 401 or 407
     uint16_t texts_length
     uint16_t failures            # in a row
     uint16_t last_status
+    uint16_t retried             # realms that were answered twice in this attempt (uac.auth)
     int16_t socket
     uint8_t flags, marks, state, wanted
     uint8_t row_flags
@@ -152,7 +151,7 @@ cdef class RecordTable:
     cdef uint64_t now                        # ms, a multiple of the wheel's resolution
     cdef int64_t wall_offset                 # ms to add for the epoch
     cdef readonly uint32_t all               # records, those of other workers included
-    cdef readonly uint32_t total, active, disabled    # of those that this worker drives: regtotal, regactive, regdisabled
+    cdef readonly uint32_t total, active, disabled    # regtotal, regactive, regdisabled of what this worker drives
     cdef uint32_t by_state[8]                # the same
     cdef Registrar *all_registrars
     cdef Registrar *ready                    # ring
@@ -169,6 +168,7 @@ cdef class RecordTable:
     cdef Record *at(self, uint32_t index) noexcept
     cdef Record *add(self, const char *texts, uint32_t length, bint foreign) noexcept
     cdef bint set_texts(self, Record *record, const char *texts, uint32_t length) noexcept
+    cdef void set_foreign(self, Record *record, bint foreign) noexcept
     cdef void remove(self, Record *record) noexcept
     cdef bint set_block(self, Block *block, const char *at, uint32_t length) noexcept
     cdef void set_flags(self, Record *record, int flags) noexcept

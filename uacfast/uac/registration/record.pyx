@@ -64,7 +64,7 @@ cdef uint32_t kamailio_hash(sip_text text) noexcept:
 cdef class RecordTable:
 
     def __cinit__(self, bytes secret, uint64_t now, int64_t wall_offset=0):
-        """`secret`: 16 octets for the indexes; `now`: ms of the monotonic clock; `wall_offset`: ms from it to the epoch."""
+        """`secret`: 16 octets for the indexes; `now`: ms of the monotonic clock, `wall_offset`: to the epoch."""
         cdef const char *octets = secret
         if len(secret) != 16:
             raise ValueError("The hash key must be 16 octets long.")
@@ -97,6 +97,15 @@ cdef class RecordTable:
         """Octets taken from the system, indexes included."""
         return (slab_held(self.memory) + (self.uuids.capacity + self.users.capacity + self.registrars.capacity) * 16
                 + self.slot_capacity * 12 + self.dirty_capacity * 4)
+
+    @property
+    def states_waiting(self):
+        """Records whose state is to be written behind."""
+        return self.dirty_count
+
+    def set_writes_behind(self, bint wanted):
+        """Whether changes of state are noted for take_states()."""
+        self.writes_behind = wanted
 
     cdef uint64_t epoch_seconds(self, uint64_t at) noexcept:
         return <uint64_t>(<int64_t>at + self.wall_offset) // 1000 if at else 0
@@ -188,7 +197,8 @@ cdef class RecordTable:
         record.texts_length = <uint16_t>length
         proxy = text_field(record, AUTH_PROXY)
         record.registrar = self.registrar_of(proxy)
-        if record.registrar == NULL or hash_table_insert(&self.uuids, self.hash(text_field(record, L_UUID)), record) != 0:
+        if (record.registrar == NULL
+                or hash_table_insert(&self.uuids, self.hash(text_field(record, L_UUID)), record) != 0):
             if record.registrar != NULL:
                 self.release_registrar(record.registrar)
             slab_free(self.memory, record.texts, length)
@@ -240,6 +250,27 @@ cdef class RecordTable:
         self.link_user(record)
         return True
 
+    cdef void set_foreign(self, Record *record, bint foreign) noexcept:
+        """Another worker drives it from now on, or this one does; no attempt is under way."""
+        cdef int flags = record.flags
+        if foreign == (record.marks & FOREIGN != 0) or record.flight != NULL:
+            return
+        if foreign:
+            if record.marks & QUEUED:
+                self.dequeue(record)
+            timer_wheel_stop(&self.wheel, &record.timer)
+            self.set_flags(record, 0)
+            self.count_state(record, -1)
+            record.marks |= FOREIGN
+            record.due = 0
+            self.total -= 1
+        else:
+            record.flags = 0
+            record.marks &= <uint8_t>~FOREIGN
+            self.count_state(record, 1)
+            self.total += 1
+        self.set_flags(record, flags)
+
     cdef void remove(self, Record *record) noexcept:
         """The record goes; a response to what it sent finds nobody."""
         if record.marks & QUEUED:
@@ -254,7 +285,7 @@ cdef class RecordTable:
         self.unlink_user(record)
         hash_table_remove(&self.uuids, self.hash(text_field(record, L_UUID)), record)
         self.release_registrar(record.registrar)
-        self.set_block(&record.challenge, NULL, 0)
+        self.set_block(&record.credentials, NULL, 0)
         self.set_block(&record.service_route, NULL, 0)
         slab_free(self.memory, record.texts, record.texts_length)
         self.slots[record.index] = NULL
@@ -507,5 +538,5 @@ cdef class RecordTable:
             if record.flight != NULL:
                 assert timer_is_running(&record.timer), "an attempt without an end in time"
             elif record.expires and not record.flags & DISABLED:
-                assert record.marks & QUEUED or (record.due and timer_is_running(&record.timer)), "a record without a time"
+                assert record.marks & QUEUED or record.due and timer_is_running(&record.timer), "a record without time"
         return total, active, disabled

@@ -1,7 +1,8 @@
 """Rows of uacreg: checked and packed for a record (uac-semantics §4.1, §4.2).
 
-A row is a sequence in the order of the columns: l_uuid, l_username, l_domain, r_username, r_domain, realm, auth_username,
-auth_password, auth_ha1, auth_proxy, expires, flags, reg_delay, contact_addr, socket, contact_user; the last may be missing.
+A row is a sequence in the order of the columns: l_uuid, l_username, l_domain, r_username, r_domain, realm,
+auth_username, auth_password, auth_ha1, auth_proxy, expires, flags, reg_delay, contact_addr, socket, contact_user; the
+last may be missing.
 """
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.string cimport memcpy

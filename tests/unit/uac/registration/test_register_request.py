@@ -1,7 +1,9 @@
 """The REGISTER as it is sent: octets, Call-ID and CSeq (uac-semantics §4.7), credentials (§4.9)."""
+
 import re
 
 import pytest
+
 from kit.accounts import CHALLENGE, Accounts, header, row
 
 
@@ -24,7 +26,9 @@ def test_first_register_has_kamailios_header_fields_in_kamailios_order(accounts)
         "User-Agent: uacfast/0.1\r\n"
         "Contact: <sip:acc1@127.0.0.1:15060>\r\n"
         "Expires: 60\r\n"
-        "\r\n", octets)
+        "\r\n",
+        octets,
+    )
 
 
 def test_challenge_is_answered_in_the_same_call_with_the_next_number(accounts):
@@ -37,30 +41,42 @@ def test_challenge_is_answered_in_the_same_call_with_the_next_number(accounts):
     assert re.fullmatch(
         'Digest username="aok", realm="sip.example.org", nonce="nonce1", uri="sip:127.0.0.1:15075", opaque="oo", '
         'qop=auth, nc=00000001, cnonce="[0-9a-f]+", response="[0-9a-f]{32}", algorithm=MD5',
-        header(second[1], "Authorization"))
+        header(second[1], "Authorization"),
+    )
 
 
 def test_proxy_challenge_without_qop_gives_the_captured_response(accounts):
     # The second capture of uac-semantics §4.7: HA1 stored in upper case, Contact and next hop of the row's own.
-    accounts.load(row(
-        "acc2", r_username="ok407", auth_username="b", auth_password="", contact_addr="10.1.1.1:5999;transport=tcp",
-        auth_ha1=ha1("b", "sip.example.org", "secret").upper(), auth_proxy="sip:127.0.0.1:15061"))
-    (tag, octets, destination, _), = accounts.take()
+    accounts.load(
+        row(
+            "acc2",
+            r_username="ok407",
+            auth_username="b",
+            auth_password="",
+            contact_addr="10.1.1.1:5999;transport=tcp",
+            auth_ha1=ha1("b", "sip.example.org", "secret").upper(),
+            auth_proxy="sip:127.0.0.1:15061",
+        )
+    )
+    ((tag, octets, destination, _),) = accounts.take()
     assert destination == "sip:127.0.0.1:15061"
     assert header(octets, "Contact") == "<sip:acc2@10.1.1.1:5999;transport=tcp>"
     _, octets = accounts.challenge((tag, octets), 'Digest realm="sip.example.org", nonce="nonce1"', 407)
     assert header(octets, "Proxy-Authorization") == (
         'Digest username="b", realm="sip.example.org", nonce="nonce1", uri="sip:127.0.0.1:15075", '
-        f'response="{expected("b", "secret")}", algorithm=MD5')
+        f'response="{expected("b", "secret")}", algorithm=MD5'
+    )
 
 
 def ha1(username, realm, password):
     from hashlib import md5
+
     return md5(f"{username}:{realm}:{password}".encode()).hexdigest()
 
 
 def expected(username, password, realm="sip.example.org", nonce="nonce1", uri="sip:127.0.0.1:15075"):
     from hashlib import md5
+
     ha2 = md5(f"REGISTER:{uri}".encode()).hexdigest()
     return md5(f"{ha1(username, realm, password)}:{nonce}:{ha2}".encode()).hexdigest()
 
@@ -104,14 +120,26 @@ def test_row_of_the_longest_texts_is_still_sent(accounts):
     assert len(second[1]) > 4000
 
 
-@pytest.mark.parametrize("column,value", [("l_uuid", ""), ("auth_proxy", ""), ("r_domain", "a\r\nX: y"),
-                                          ("auth_ha1", "abc"), ("expires", -5), ("auth_password", ""),
-                                          ("r_username", "a>b"), ("contact_addr", "h;line=1"), ("l_username", None),
-                                          ("realm", "x" * 513), ("expires", "soon")])
+@pytest.mark.parametrize(
+    "column,value",
+    [
+        ("l_uuid", ""),
+        ("auth_proxy", ""),
+        ("r_domain", "a\r\nX: y"),
+        ("auth_ha1", "abc"),
+        ("expires", -5),
+        ("auth_password", ""),
+        ("r_username", "a>b"),
+        ("contact_addr", "h;line=1"),
+        ("l_username", None),
+        ("realm", "x" * 513),
+        ("expires", "soon"),
+    ],
+)
 def test_invalid_row_is_told_with_its_reason_and_the_others_load(accounts, column, value):
     columns = {column: value} | ({"contact_user": "u"} if column == "contact_addr" else {})
     refused = accounts.management.rows([row("before"), row(**columns), row("after")])
-    (uuid, reason), = refused
+    ((uuid, reason),) = refused
     assert uuid == ("" if column == "l_uuid" else "acc1") and len(reason) > 8
     assert accounts.management.counts()["regtotal"] == 2
 
@@ -136,10 +164,13 @@ def test_strongest_challenge_that_the_secret_fits_is_answered(accounts):
 
 def test_call_ids_belong_to_the_worker_that_drives_the_record():
     key = bytes(range(16))
-    accounts = Accounts(worker=2, workers=3, key=key)
-    accounts.management.rows([row(f"u{n}") for n in range(30)], [2] * 30)
-    accounts.advance(10)
-    calls = [header(octets, "Call-ID") for _, octets, _, _ in accounts.take()]
-    unknown = Accounts(worker=0, workers=3, key=key)
-    owners = unknown.management.owners([f"x{n}" for n in range(30)], {f"x{n}": ["", "", call] for n, call in enumerate(calls)})
-    assert owners == [2] * 30
+    rows = [row(f"u{n}") for n in range(40)]
+    driver = Accounts(worker=2, workers=3, key=key, keep_states=True)
+    driver.management.rows(rows, [2] * 40)
+    driver.advance(10)
+    for tag, octets, _, _ in driver.take():
+        driver.accept((tag, octets))
+    other = Accounts(worker=0, workers=3, key=key)
+    other.management.rows(rows)
+    other.management.load_states(driver.management.take_states(100), True)
+    assert other.management.owners([one[0] for one in rows]) == [2] * 40

@@ -1,5 +1,7 @@
 """What each final response does to a registration (uac-semantics §4.6, field reports)."""
+
 import pytest
+
 from kit.accounts import CHALLENGE, Accounts, header, row
 
 STALE = CHALLENGE.replace("nonce1", "nonce2") + ", stale=true"
@@ -23,23 +25,33 @@ def test_registered_account_is_online(accounts):
     assert accounts.management.counts() == {"regtotal": 1, "regactive": 1, "regdisabled": 0}
 
 
-@pytest.mark.parametrize("headers,granted", [
-    ([f"{OUR_CONTACT};expires=100", "Expires: 50"], 100), ([OUR_CONTACT, "Expires: 50"], 50),
-    ([OUR_CONTACT], 360),                                    # Kamailio takes 0 here
-    (["Contact: <sip:x@1.2.3.4>;expires=7, <sip:acc1@10.9.8.7:1;x=y>;q=1;expires=77"], 77),
-    (["Contact: <sip:x@1.2.3.4>;expires=7", "m: <sip:acc1@h>;EXPIRES=77"], 77),
-    ([f"{OUR_CONTACT};expires=99999999999", "Expires: 50"], 50),
-])
+@pytest.mark.parametrize(
+    "headers,granted",
+    [
+        ([f"{OUR_CONTACT};expires=100", "Expires: 50"], 100),
+        ([OUR_CONTACT, "Expires: 50"], 50),
+        ([OUR_CONTACT], 360),  # Kamailio takes 0 here
+        (["Contact: <sip:x@1.2.3.4>;expires=7, <sip:acc1@10.9.8.7:1;x=y>;q=1;expires=77"], 77),
+        (["Contact: <sip:x@1.2.3.4>;expires=7", "m: <sip:acc1@h>;EXPIRES=77"], 77),
+        ([f"{OUR_CONTACT};expires=99999999999", "Expires: 50"], 50),
+    ],
+)
 def test_granted_time_is_read_from_contact_then_expires(accounts, headers, granted):
     accounts.load(row())
     accounts.answer(accounts.one(), 200, *headers)
     assert accounts.management.explain("acc1")["granted"] == granted
 
 
-@pytest.mark.parametrize("headers,state", [
-    ([], "failed"), (["Contact: *"], "unregistered"), (["Contact: <sip:other@127.0.0.1:15060>"], "unregistered"),
-    (["Contact: <sip:ACC1@127.0.0.1:15060>"], "unregistered"), (["Contact: <sip:a b>"], "failed"),
-])
+@pytest.mark.parametrize(
+    "headers,state",
+    [
+        ([], "failed"),
+        (["Contact: *"], "unregistered"),
+        (["Contact: <sip:other@127.0.0.1:15060>"], "unregistered"),
+        (["Contact: <sip:ACC1@127.0.0.1:15060>"], "unregistered"),
+        (["Contact: <sip:a b>"], "failed"),
+    ],
+)
 def test_200_without_our_contact_is_no_registration(accounts, headers, state):
     accounts.load(row())
     accounts.answer(accounts.one(), 200, *headers)
@@ -47,8 +59,9 @@ def test_200_without_our_contact_is_no_registration(accounts, headers, state):
     assert accounts.seconds_to_next() <= 90
 
 
-@pytest.mark.parametrize("contact", ["<sip:4930@9.9.9.9;line=acc1>", "<sip:4930@127.0.0.1:15060>",
-                                     "<sip:acc1@127.0.0.1>"])
+@pytest.mark.parametrize(
+    "contact", ["<sip:4930@9.9.9.9;line=acc1>", "<sip:4930@127.0.0.1:15060>", "<sip:acc1@127.0.0.1>"]
+)
 def test_contact_user_is_matched_by_line_or_user(accounts, contact):
     accounts.load(row(contact_user="4930"))
     accounts.answer(accounts.one(), 200, f"Contact: {contact};expires=60")
@@ -93,6 +106,21 @@ def test_second_challenge_is_a_refusal(accounts):
     second = accounts.challenge(accounts.one())
     accounts.answer(second, 401, f"WWW-Authenticate: {CHALLENGE}")
     assert accounts.take() == [] and accounts.state() == "failed"
+
+
+def test_registrar_that_always_has_another_realm_is_not_answered_for_ever(accounts):
+    accounts.load(row())
+    sent = accounts.one()
+    for number in range(4):
+        sent = accounts.challenge(sent, CHALLENGE.replace("sip.example.org", f"realm{number}"))
+    accounts.answer(sent, 401, f"WWW-Authenticate: {CHALLENGE}")
+    assert accounts.take() == [] and accounts.state() == "failed"
+
+
+def test_proxy_and_registrar_may_both_ask(accounts):
+    accounts.load(row())
+    third = accounts.challenge(accounts.challenge(accounts.one(), status=407), CHALLENGE.replace("org", "net"))
+    assert header(third[1], "Proxy-Authorization") and header(third[1], "Authorization")
 
 
 def test_stale_nonce_is_answered_once_more(accounts):
@@ -140,7 +168,7 @@ def test_423_waits_for_the_next_pass_as_the_reference_does():
 
 def test_refresh_keeps_the_account_registered(accounts):
     accounts.register()
-    assert 267 <= accounts.seconds_to_next() <= 330          # T + 3 s to 30 s before the end
+    assert 267 <= accounts.seconds_to_next() <= 330  # T + 3 s to 30 s before the end
     assert accounts.state() == "refreshing" and accounts.management.counts()["regactive"] == 1
     accounts.accept(accounts.challenge(accounts.one()))
     assert accounts.state() == "registered"
@@ -153,7 +181,9 @@ def test_refresh_without_answer_ends_with_the_granted_time(accounts):
     assert accounts.management.counts()["regactive"] == 0 and accounts.state() == "in progress"
 
 
-@pytest.mark.parametrize("granted,first,last", [(3600, 3507, 3570), (120, 60, 108), (60, 30, 54), (10, 5, 7), (1, 1, 1.1)])
+@pytest.mark.parametrize(
+    "granted,first,last", [(3600, 3507, 3570), (120, 60, 108), (60, 30, 54), (10, 5, 7), (1, 1, 1.1)]
+)
 def test_refresh_comes_before_the_end_at_a_place_of_the_account(granted, first, last):
     accounts = Accounts()
     accounts.load(*[row(f"u{n}") for n in range(40)])

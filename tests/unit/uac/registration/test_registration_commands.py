@@ -1,7 +1,8 @@
 """Commands on records, functions, reloads, state over restarts."""
-import pytest
-from kit.accounts import Accounts, header, row
 
+import pytest
+
+from kit.accounts import Accounts, header, row
 from uacfast.fault import Fault
 from uacfast.uac.registration.functions import RegistrationFunctions
 
@@ -25,7 +26,11 @@ def test_disable_sends_nothing_and_counts_a_second_later(accounts):
     accounts.register()
     accounts.management.disable("acc1")
     functions = functions_of(accounts)
-    assert (accounts.flags(), functions.uac_reg_status("acc1"), accounts.management.counts()["regdisabled"]) == (21, 1, 1)
+    assert (accounts.flags(), functions.uac_reg_status("acc1"), accounts.management.counts()["regdisabled"]) == (
+        21,
+        1,
+        1,
+    )
     assert accounts.management.info("acc1")["diff_expires"] == 1
     accounts.advance(1000)
     assert functions.uac_reg_status("acc1") == -3 and accounts.management.counts()["regactive"] == 0
@@ -96,7 +101,7 @@ def test_changed_row_during_an_attempt_starts_anew_at_its_end(accounts):
     assert accounts.take() == []
     accounts.answer(sent, 403)
     accounts.advance(10)
-    (_, _, destination, _), = accounts.take()
+    ((_, _, destination, _),) = accounts.take()
     assert destination == "sip:127.0.0.1:5999" and accounts.recount() == (1, 0, 0)
     assert [one["destination"] for one in accounts.management.registrars(5)] == ["sip:127.0.0.1:5999"]
 
@@ -109,8 +114,9 @@ def test_reload_touches_only_what_has_changed(accounts):
     accounts.advance(2000)
     for dry in (True, False):
         accounts.management.begin(dry)
-        assert accounts.management.rows([row("same"), row("changed", auth_password="other"), row("new"), row("bad", l_domain="")]) \
-            == [["bad", "l_domain is empty"]]
+        assert accounts.management.rows(
+            [row("same"), row("changed", auth_password="other"), row("new"), row("bad", l_domain="")]
+        ) == [["bad", "l_domain is empty"]]
         cursor, report = accounts.management.finish(0, 2)
         while cursor >= 0:
             cursor, report = accounts.management.finish(cursor, 2)
@@ -118,7 +124,9 @@ def test_reload_touches_only_what_has_changed(accounts):
         assert not dry or (report["added_uuids"], report["removed_uuids"]) == (["new"], ["gone"])
     accounts.advance(10)
     assert sorted(header(octets, "Contact") for _, octets, _, _ in accounts.take()) == [
-        "<sip:changed@127.0.0.1:15060>", "<sip:new@127.0.0.1:15060>"]
+        "<sip:changed@127.0.0.1:15060>",
+        "<sip:new@127.0.0.1:15060>",
+    ]
     after = accounts.management.info("same"), accounts.management.explain("same")
     for old, new in zip(before, after, strict=True):
         for name in ("diff_expires", "now", "registrar"):
@@ -147,14 +155,15 @@ def test_faults_of_commands(accounts):
         accounts.management.find("l_uuid", "nope")
     with fault(409, "uuid already exists"):
         accounts.management.add(row())
-    with fault(500, "Failed to add record - invalid password or ha1"):
-        accounts.management.add(row("new", auth_ha1="abc"))
-    with fault(500, "Failed to refresh record - check log messages"):
-        accounts.management.refresh(row(expires=-1))
+    assert "auth_ha1" in accounts.management.add(row("new", auth_ha1="abc"))
+    assert "expires" in accounts.management.refresh(row(expires=-1))
+    assert accounts.management.counts()["regtotal"] == 1
 
 
 def test_find_takes_the_newest_of_a_user_and_the_order_of_slots(accounts):
-    accounts.load(*[row(name, r_username="same", auth_username="au") for name in ("exp0", "badproxy", "dotsock", "fl1")])
+    accounts.load(
+        *[row(name, r_username="same", auth_username="au") for name in ("exp0", "badproxy", "dotsock", "fl1")]
+    )
     find = accounts.management.find
     assert find("l_username", "alice") == ["fl1", 0]
     # Kamailio dumps these four in this order (rpc-examples/reg_dump.json).
@@ -174,11 +183,18 @@ def test_users_are_found_after_removals(accounts):
         accounts.management.find("l_username", "alice")
 
 
-@pytest.mark.parametrize("use_domain,uri,expected", [
-    (False, "sip:alice@other", (1, "acc1")), (True, "sip:alice@other", (-1, None)),
-    (True, "sip:alice@local.example.com:5070;x=y", (1, "acc1")), (False, "sip:bob@x", (-1, None)),
-    (False, "sip:local.example.com", (-1, None)), (False, "alice", (-2, None)), (False, "<sip:alice@x>", (-2, None)),
-])
+@pytest.mark.parametrize(
+    "use_domain,uri,expected",
+    [
+        (False, "sip:alice@other", (1, "acc1")),
+        (True, "sip:alice@other", (-1, None)),
+        (True, "sip:alice@local.example.com:5070;x=y", (1, "acc1")),
+        (False, "sip:bob@x", (-1, None)),
+        (False, "sip:local.example.com", (-1, None)),
+        (False, "alice", (-2, None)),
+        (False, "<sip:alice@x>", (-2, None)),
+    ],
+)
 def test_lookup_uri(use_domain, uri, expected):
     accounts = Accounts(use_domain=use_domain)
     accounts.load(row())
@@ -195,11 +211,21 @@ def test_lookup_and_status(accounts):
     assert functions.uac_reg_status("acc1") == -99
 
 
-@pytest.mark.parametrize("user,mode,use_domain,result", [
-    ("acc1", 0, False, 1), ("alice", 0, False, -1), ("alice", 1, False, 1), ("acc1", 1, False, -1), ("acc1", 4, False, -1),
-    ("acc1", -1, False, -1), ("alice", 1, True, -2), ("sip:alice@local.example.com", 1, True, 1),
-    ("sip:alice@x", 3, True, -1), ("acc1", 2, True, 1),
-])
+@pytest.mark.parametrize(
+    "user,mode,use_domain,result",
+    [
+        ("acc1", 0, False, 1),
+        ("alice", 0, False, -1),
+        ("alice", 1, False, 1),
+        ("acc1", 1, False, -1),
+        ("acc1", 4, False, -1),
+        ("acc1", -1, False, -1),
+        ("alice", 1, True, -2),
+        ("sip:alice@local.example.com", 1, True, 1),
+        ("sip:alice@x", 3, True, -1),
+        ("acc1", 2, True, 1),
+    ],
+)
 def test_request_to(user, mode, use_domain, result):
     accounts = Accounts(use_domain=use_domain)
     accounts.load(row(auth_ha1="A" * 32, realm="r"))
@@ -207,16 +233,24 @@ def test_request_to(user, mode, use_domain, result):
     assert status == result
     if result == 1:
         assert (found["ruri"], found["destination"]) == ("sip:ok@127.0.0.1:15075", "sip:127.0.0.1:15075")
-        assert (found["realm"], found["username"], found["password"]) == ("r", "aok", "a" * 32 if mode & 2 else "secret")
+        assert (found["realm"], found["username"], found["password"]) == (
+            "r",
+            "aok",
+            "a" * 32 if mode & 2 else "secret",
+        )
 
 
 def test_functions_that_act(accounts):
     accounts.load(row())
     done = []
     functions = functions_of(accounts, done)
-    assert [functions.uac_reg_enable(*pair) for pair in (("l_uuid", "acc1"), ("", "x"), ("l_uuid", ""), ("l_uuid", "no"),
-                                                         ("l_domain", "x"))] == [1, -1, -1, -2, -3]
-    assert [functions.uac_reg_send_register(*pair) for pair in (("r_username", "ok"), ("l_uuid", "no"), ("q", "x"))] == [1, -1, -1]
+    assert [
+        functions.uac_reg_enable(*pair)
+        for pair in (("l_uuid", "acc1"), ("", "x"), ("l_uuid", ""), ("l_uuid", "no"), ("l_domain", "x"))
+    ] == [1, -1, -1, -2, -3]
+    assert [
+        functions.uac_reg_send_register(*pair) for pair in (("r_username", "ok"), ("l_uuid", "no"), ("q", "x"))
+    ] == [1, -1, -1]
     assert [functions.uac_reg_refresh(uuid) for uuid in ("acc1", "", "nope")] == [1, -1, -1]
     assert done == [("enable", "acc1"), ("register", "acc1"), ("refresh", "acc1")]
 
@@ -229,17 +263,28 @@ def test_state_survives_a_restart(accounts):
     first.accept(first.challenge(sent["acc1"]), 600)
     first.accept(sent["changed"], 600)
     first.answer(sent["failing"], 403)
-    states = {state[0]: state for state in first.management.take_states(100)}
-    assert set(states) == {"acc1", "failing", "changed"} and {len(state) for state in states.values()} == {STATE_COLUMNS}
+    states = first.management.take_states(100)
+    assert {state[0] for state in states} == {"acc1", "failing", "changed"}
+    assert {len(state) for state in states} == {STATE_COLUMNS}
     assert first.management.take_states(100) == []
     due = first.management.explain("acc1")["next_attempt"]
 
     second = Accounts(now=5_000_000, wall_offset=1_700_000_000_000 + 1_000_000 - 5_000_000 + 100_000, **options)
-    second.management.rows([row(), row("failing"), row("changed", auth_password="new")], None, states)
+    second.management.hold()
+    second.management.rows([row(), row("failing"), row("changed", auth_password="new")])
+    second.advance(100)
+    second.management.load_states(states, True)
+    assert second.take() == []
+    second.management.release()
     second.advance(10)
-    assert sorted(header(octets, "Contact") for _, octets, _, _ in second.take()) == [
-        "<sip:changed@127.0.0.1:15060>", "<sip:failing@127.0.0.1:15060>"]
-    assert second.state() == "registered" and second.management.info("acc1")["diff_expires"] == 499
+    others = second.take()
+    assert sorted(header(octets, "Contact") for _, octets, _, _ in others) == [
+        "<sip:changed@127.0.0.1:15060>",
+        "<sip:failing@127.0.0.1:15060>",
+    ]
+    for tag, _, _, _ in others:
+        second.respond(tag, 408)
+    assert second.state() == "registered" and second.management.info("acc1")["diff_expires"] in (499, 500)
     assert second.management.explain("acc1")["next_attempt"] == due
     second.seconds_to_next()
     refresh = second.one()
@@ -252,9 +297,10 @@ def test_state_survives_a_restart(accounts):
 def test_state_of_a_binding_that_has_ended_only_keeps_the_tag():
     first = Accounts(keep_states=True)
     first.register(expires=60)
-    states = {state[0]: state for state in first.management.take_states(100)}
+    states = first.management.take_states(100)
     second = Accounts(wall_offset=1_700_000_061_000)
-    second.management.rows([row()], None, states)
+    second.management.rows([row()])
+    second.management.load_states(states, True)
     assert second.state() == "unregistered"
     second.advance(10)
     second.one()
@@ -278,14 +324,46 @@ def test_other_workers_know_the_state_but_send_nothing():
     assert other.registrations.table.octets_in_use == 0
 
 
+def test_workers_agree_who_drives_a_record_also_with_calls_of_an_earlier_key():
+    rows = [row(f"u{n}") for n in range(60)]
+    before = Accounts(keep_states=True)
+    before.load(*rows)
+    for tag, octets, _, _ in before.take():
+        before.accept((tag, octets))
+    states = before.management.take_states(100)
+    key = bytes(range(16))
+    workers = [Accounts(worker=number, workers=3, key=key, keep_callid=True) for number in range(3)]
+    for accounts in workers:
+        accounts.management.hold()
+        accounts.management.rows(rows)
+        accounts.management.load_states(states, True)
+        accounts.management.release()
+    owners = {tuple(accounts.management.owners([one[0] for one in rows])) for accounts in workers}
+    assert len(owners) == 1 and set(owners.pop()) == {0, 1, 2}
+    assert (
+        sum(accounts.recount()[1] for accounts in workers) == sum(accounts.recount()[0] for accounts in workers) == 60
+    )
+    calls = {state[2] for state in states}
+    refreshed = []
+    for accounts in workers:
+        accounts.jump(350_000)
+        accounts.advance(100)
+        refreshed += [header(octets, "Call-ID") for _, octets, _, _ in accounts.take()]
+    assert sorted(refreshed) == sorted(calls)  # each once, in the same call
+
+
 def test_explain_tells_the_last_transitions(accounts):
     accounts.register()
     accounts.seconds_to_next()
     accounts.answer(accounts.challenge(accounts.one()), 403)
     found = accounts.management.explain("acc1")
     assert [(one["event"], one["state"], one["status"]) for one in found["transitions"]] == [
-        ("due", "in progress", 0), ("accepted", "registered", 200), ("due", "refreshing", 0),
-        ("challenged", "reauthenticating", 401), ("refused", "failed", 403)]
+        ("due", "in progress", 0),
+        ("accepted", "registered", 200),
+        ("due", "refreshing", 0),
+        ("challenged", "reauthenticating", 401),
+        ("refused", "failed", 403),
+    ]
     assert found["last_status"] == 403 and found["next_attempt"] == found["now"] + 30
 
 
@@ -300,6 +378,6 @@ def test_memory_per_record_is_small(accounts):
 
 def test_one_user_name_for_all_costs_no_more(accounts):
     rows = [row(f"u{n}") for n in range(50_000)]
-    accounts.management.rows(rows)           # a chain per user name; quadratic work would not come back
+    accounts.management.rows(rows)  # a chain per user name; quadratic work would not come back
     accounts.management.begin()
     assert accounts.management.finish(0, 100_000)[1]["removed"] == 50_000

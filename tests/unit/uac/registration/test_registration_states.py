@@ -1,5 +1,7 @@
 """The state table of registrations: every state has an exit by message and one by time, and loses nothing."""
+
 import pytest
+
 from uacfast.testing.registrations import counts, is_ongoing, step
 from uacfast.uac.registration.names import EVENTS, STATES
 
@@ -33,14 +35,22 @@ def test_an_attempt_begins_only_by_an_action_send(state):
             assert "send" in found[0]
 
 
-@pytest.mark.parametrize("before,after", [("refreshing", "in progress"), ("reauthenticating", "authenticating"),
-                                          ("registered", "unregistered")])
+@pytest.mark.parametrize(
+    "before,after",
+    [("refreshing", "in progress"), ("reauthenticating", "authenticating"), ("registered", "unregistered")],
+)
 def test_a_binding_that_ends_changes_the_name_of_the_state_only(before, after):
     assert step(STATES.index(before), EXPIRED) == (set(), STATES.index(after))
 
 
 @pytest.mark.parametrize("state", ["refreshing", "reauthenticating"])
-@pytest.mark.parametrize("event,actions", [(REFUSED, {"go offline", "retry"}), (GIVEN_UP, {"go offline", "bar"}),
-                                           (OVERDUE, {"go offline", "count stuck", "retry"})])
+@pytest.mark.parametrize(
+    "event,actions",
+    [
+        (REFUSED, {"go offline", "retry"}),
+        (GIVEN_UP, {"go offline", "bar"}),
+        (OVERDUE, {"go offline", "count stuck", "retry"}),
+    ],
+)
 def test_a_failed_refresh_ends_the_registration(state, event, actions):
     assert step(STATES.index(state), event)[0] == actions
