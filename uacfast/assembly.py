@@ -16,6 +16,7 @@ from uacfast.proxy.features import EdgeFeatures
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing import script_file
 from uacfast.routing.admission import Subscribers
+from uacfast.routing.pv import pseudo_variable
 from uacfast.routing.registrations import ScriptRegistrations
 from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
@@ -203,6 +204,7 @@ class AssembledEngine:
                                                            lambda: self.control)
             script.requests = self.requests
             script.uac_request = RequestDescription()
+            script.authenticator = self.authenticator
             script.statistics = self.statistics
             script.features = self.features
             script.hash_tables = self.features.hash_tables
@@ -211,15 +213,18 @@ class AssembledEngine:
             self.commands["app_python.api_list"] = self._list_script_functions
             self.engine.set_script(script)
             self._script = script
-            self._hear_events(config)
+            self._apply_uac_parameters(config)
             return
         script_file.start(self._script, config.script.file)
         self._script.set_replacer(replacer)
-        self._hear_events(config)
+        self._apply_uac_parameters(config)
 
-    def _hear_events(self, config: Config) -> None:
-        """uac.event_callback: the script's method for the replies to requests of our own."""
-        callback = config.uac.event_callback
+    def _apply_uac_parameters(self, config: Config) -> None:
+        """Parameters of the uac module that concern scripts: event_callback and the variables of uac_auth()."""
+        uac = config.uac
+        names = (uac.auth_realm_avp, uac.auth_username_avp, uac.auth_password_avp)
+        self._script.auth_variables = tuple(map(pseudo_variable, names)) if all(names) else None
+        callback = uac.event_callback
         self.requests.on_event = partial(self._script.uac_reply, callback) if callback else None
 
     @property
