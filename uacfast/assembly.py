@@ -22,8 +22,8 @@ from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
 from uacfast.routing.watchdog import Watchdog
 from uacfast.tm.settings import TransactionSettings
-from uacfast.uac.registration.worker import WorkerRegistrations
 from uacfast.uac.authenticator import Authenticator, Credentials
+from uacfast.uac.registration.worker import WorkerRegistrations
 from uacfast.uac.replace import Replacer
 from uacfast.uac.request import RequestSender
 from uacfast.uac.request_description import RequestDescription
@@ -149,7 +149,8 @@ class AssembledEngine:
         # A key of the configuration lets calls that were set up before a restart be authenticated after it.
         credentials = Credentials(uac.credential, uac.restore_seal[0].encode() if uac.restore_seal else self._key)
         routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, self.features, self._subscribers,
-                           self.authenticator, credentials)
+                           self.authenticator, credentials,
+                           self.registrations.functions if self.registrations is not None else None)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
         header = config.server.server_header
