@@ -22,8 +22,8 @@ from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
 from uacfast.routing.watchdog import Watchdog
 from uacfast.tm.settings import TransactionSettings
-from uacfast.uac.registration.worker import WorkerRegistrations
 from uacfast.uac.authenticator import Authenticator, Credentials
+from uacfast.uac.registration.worker import WorkerRegistrations
 from uacfast.uac.replace import Replacer
 from uacfast.uac.request import RequestSender
 from uacfast.uac.request_description import RequestDescription
@@ -239,7 +239,7 @@ class AssembledEngine:
             self._script.control = control
 
     def _reload_script(self) -> dict[str, int]:
-        """Command app_python.reload: execute the script's file anew; calls under way go on. Fault: the old one goes on."""
+        """Command app_python.reload: execute the script's file anew; calls go on. Fault: so does the old script."""
         try:
             script_file.start(self._script)
         except ValueError as error:
