@@ -40,15 +40,17 @@ class Message(Protocol):
     def call_function(self, name: str, *arguments: str | int) -> int: ...
 '''
 # Functions of KSR itself that answer 0 or a number; all others there are questions.
-CORE_NUMBERS = {"info", "notice", "dbg", "warn", "err", "crit", "log", "get_debug", "set_drop", "forward", "forward_uri",
-                "set_advertised_address", "set_advertised_port", "route"}
+CORE_NUMBERS = {"info", "notice", "dbg", "warn", "err", "crit", "log", "get_debug", "set_drop", "forward",
+                "forward_uri", "set_advertised_address", "set_advertised_port", "route"}
 VALUE = "str | int | None"
 # What is not an int, by module and function.
 RETURNS = [
     (r"pv\.(get|getl|getvs|getvn)", VALUE), (r"pv\.(gete|getw)", "str | int"), (r"pv\.(geti)", "int"),
     (r"pv\.(sets|seti|setl|unset|is_null)", "bool"),
-    (r"pvx\..*is_null", "bool"), (r"pvx\..*_(get|child_get)", VALUE), (r"pvx\..*_(gete|getw)", "str | int"),
-    (r"hdr\.(get|get_idx)", "str | None"), (r"hdr\.(gete|getw|gete_idx|getw_idx)", "str"), (r"hdr\.match_content", "bool"),
+    (r"pvx\..*is_null", "bool"), (r"pvx\..*_(get|child_get)", VALUE),
+    (r"pvx\..*_(gete|getw)", "str | int"),
+    (r"hdr\.(get|get_idx)", "str | None"), (r"hdr\.(gete|getw|gete_idx|getw_idx)", "str"),
+    (r"hdr\.match_content", "bool"),
     (r"htable\.sht_(get|gete|getw)", VALUE), (r"htable\.sht_iterator_(next)", "int"),
     (r"htable\.sht_iterator_(kget)", "str | None"), (r"htable\.sht_iterator_(vget)", VALUE),
     (r"dialog\.var_get", "str | None"), (r"dialog\.var_(gete|getw)", "str"),
@@ -96,15 +98,18 @@ def functions(module):
 
 def definition(module, name, function, indent):
     first = ["self"] if module else []
-    lines = [f"def {name}({', '.join(first + parameters(function))}) -> {returns(module, name)}:"]
+    head = f"def {name}({', '.join(first + parameters(function))}) -> {returns(module, name)}:"
     text = about(function)
-    if text:
-        quoted = text.replace("\\", "\\\\").replace('"""', "'''").splitlines()
-        quoted[0] = f'"""{quoted[0]}'
-        lines += [f"    {line}".rstrip() for line in quoted]
-        lines[-1] += '"""'
-    lines.append("    ...")
+    lines = [head, *quoted(text)] if text else [f"{head} ..."]
     return [indent + line if line else "" for line in lines]
+
+
+def quoted(text):
+    """A docstring's lines."""
+    lines = text.replace("\\", "\\\\").replace('"""', "'''").splitlines()
+    lines[0] = f'"""{lines[0]}'
+    lines[-1] += '"""'
+    return [f"    {line}".rstrip() for line in lines]
 
 
 def stubs():
@@ -118,11 +123,7 @@ def stubs():
             continue
         title = "_" + "".join(part.capitalize() for part in module.split("_"))
         lines += [f"class {title}:"]
-        text = inspect.getdoc(type(implementation)) or ""
-        if text:
-            quoted = text.splitlines()
-            lines += [f'    """{quoted[0]}', *(f"    {line}".rstrip() for line in quoted[1:])]
-            lines[-1] += '"""'
+        lines += quoted(inspect.getdoc(sys.modules[type(implementation).__module__]))
         for name, function in functions(implementation).items():
             lines += ["", *definition(module, name, function, "    ")]
         lines += ["", "", f"{module}: {title}", "", ""]

@@ -240,7 +240,7 @@ class AssembledEngine:
             self._script.control = control
 
     def _reload_script(self) -> dict[str, int]:
-        """Command app_python.reload: execute the script's file anew; calls under way go on. Fault: the old one goes on."""
+        """Command app_python.reload: execute the script's file anew; calls go on. Fault: so does the old script."""
         try:
             script_file.start(self._script)
         except ValueError as error:

@@ -76,6 +76,10 @@ KSR.setdsturi("sip:127.0.0.1:40002")
 self.seen(KSR.tm.t_relay())
 """.replace("msg_kept.Method", "KSR.pv.get('$rm')")
 
+TO_CALLEE = 'KSR.setdsturi("sip:127.0.0.1:40002")\n'
+WITH_FAILURE = TO_CALLEE + 'KSR.tm.t_on_failure("ksr_failure")\nKSR.tm.t_relay()'
+WITH_ON_REPLY = TO_CALLEE + 'KSR.tm.t_on_reply("ksr_onreply")\nKSR.tm.t_relay()'
+
 
 def test_only_this_message_waits(tmp_path):
     with Waiting(tmp_path, RELAY) as harness:
@@ -133,7 +137,7 @@ def test_a_transaction_that_is_cancelled_meanwhile(tmp_path):
 
 
 def test_failure_route_waits(tmp_path):
-    with Waiting(tmp_path, 'KSR.setdsturi("sip:127.0.0.1:40002")\nKSR.tm.t_on_failure("ksr_failure")\nKSR.tm.t_relay()', """
+    with Waiting(tmp_path, WITH_FAILURE, """
 def ksr_failure(self, msg):
     self.seen(self.ask("next"), KSR.pv.get("$T_reply_code"), KSR.tm.t_check_status("486"))
     KSR.setdsturi("sip:127.0.0.1:40003")
@@ -148,7 +152,7 @@ def ksr_failure(self, msg):
 
 
 def test_failure_route_that_waits_and_does_nothing(tmp_path):
-    with Waiting(tmp_path, 'KSR.setdsturi("sip:127.0.0.1:40002")\nKSR.tm.t_on_failure("ksr_failure")\nKSR.tm.t_relay()', """
+    with Waiting(tmp_path, WITH_FAILURE, """
 def ksr_failure(self, msg):
     self.ask("next")
 """) as harness:
@@ -159,7 +163,7 @@ def ksr_failure(self, msg):
 
 
 def test_failure_route_waits_while_the_caller_cancels(tmp_path):
-    with Waiting(tmp_path, 'KSR.setdsturi("sip:127.0.0.1:40002")\nKSR.tm.t_on_failure("ksr_failure")\nKSR.tm.t_relay()', """
+    with Waiting(tmp_path, WITH_FAILURE, """
 def ksr_failure(self, msg):
     self.ask("next")
     KSR.setdsturi("sip:127.0.0.1:40003")
@@ -175,7 +179,7 @@ def ksr_failure(self, msg):
 
 @pytest.mark.parametrize("drop", [False, True])
 def test_reply_route_waits(tmp_path, drop):
-    with Waiting(tmp_path, 'KSR.setdsturi("sip:127.0.0.1:40002")\nKSR.tm.t_on_reply("ksr_onreply")\nKSR.tm.t_relay()', f"""
+    with Waiting(tmp_path, WITH_ON_REPLY, f"""
 def ksr_onreply(self, msg):
     self.seen(self.ask("reply"), KSR.pv.get("$rs"))
     KSR.hdr.append("X-Seen: yes\\r\\n")
@@ -200,7 +204,8 @@ def ksr_branch(self, msg):
 """) as harness:
         harness.receive(request(), CALLER, wait=False)
         sent = [one for one in harness.open() if one.method]
-        assert [(one.destination[1], one.headers("X-Branch")) for one in sent] == [(40002, ["found"]), (40003, ["found"])]
+        assert [(one.destination[1], one.headers("X-Branch")) for one in sent] == [
+            (40002, ["found"]), (40003, ["found"])]
         assert harness.seen == [1]
 
 
