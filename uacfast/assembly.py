@@ -16,13 +16,14 @@ from uacfast.proxy.features import EdgeFeatures
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing import script_file
 from uacfast.routing.admission import Subscribers
+from uacfast.routing.pv import pseudo_variable
 from uacfast.routing.registrations import ScriptRegistrations
 from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
 from uacfast.routing.watchdog import Watchdog
 from uacfast.tm.settings import TransactionSettings
-from uacfast.uac.registration.worker import WorkerRegistrations
 from uacfast.uac.authenticator import Authenticator, Credentials
+from uacfast.uac.registration.worker import WorkerRegistrations
 from uacfast.uac.replace import Replacer
 from uacfast.uac.request import RequestSender
 from uacfast.uac.request_description import RequestDescription
@@ -148,7 +149,8 @@ class AssembledEngine:
         # A key of the configuration lets calls that were set up before a restart be authenticated after it.
         credentials = Credentials(uac.credential, uac.restore_seal[0].encode() if uac.restore_seal else self._key)
         routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, self.features, self._subscribers,
-                           self.authenticator, credentials)
+                           self.authenticator, credentials,
+                           self.registrations.functions if self.registrations is not None else None)
         for name in TIMERS:
             setattr(self._timers, name, getattr(config.tm, name))
         header = config.server.server_header
@@ -203,6 +205,7 @@ class AssembledEngine:
                                                            lambda: self.control)
             script.requests = self.requests
             script.uac_request = RequestDescription()
+            script.authenticator = self.authenticator
             script.statistics = self.statistics
             script.features = self.features
             script.hash_tables = self.features.hash_tables
@@ -211,15 +214,18 @@ class AssembledEngine:
             self.commands["app_python.api_list"] = self._list_script_functions
             self.engine.set_script(script)
             self._script = script
-            self._hear_events(config)
+            self._apply_uac_parameters(config)
             return
         script_file.start(self._script, config.script.file)
         self._script.set_replacer(replacer)
-        self._hear_events(config)
+        self._apply_uac_parameters(config)
 
-    def _hear_events(self, config: Config) -> None:
-        """uac.event_callback: the script's method for the replies to requests of our own."""
-        callback = config.uac.event_callback
+    def _apply_uac_parameters(self, config: Config) -> None:
+        """Parameters of the uac module that concern scripts: event_callback and the variables of uac_auth()."""
+        uac = config.uac
+        names = (uac.auth_realm_avp, uac.auth_username_avp, uac.auth_password_avp)
+        self._script.auth_variables = tuple(map(pseudo_variable, names)) if all(names) else None
+        callback = uac.event_callback
         self.requests.on_event = partial(self._script.uac_reply, callback) if callback else None
 
     @property
@@ -234,7 +240,7 @@ class AssembledEngine:
             self._script.control = control
 
     def _reload_script(self) -> dict[str, int]:
-        """Command app_python.reload: execute the script's file anew; calls under way go on. Fault: the old one goes on."""
+        """Command app_python.reload: execute the script's file anew; calls go on. Fault: so does the old script."""
         try:
             script_file.start(self._script)
         except ValueError as error:

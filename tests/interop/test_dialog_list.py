@@ -1,4 +1,4 @@
-"""Tracked dialogs beside Kamailio's dialog module with restore_dlg: dlg.list at every stage, and what both sides see."""
+"""Tracked dialogs beside Kamailio's dialog module with restore_dlg: dlg.list at every stage, what both sides see."""
 import itertools
 import json
 import re
@@ -29,11 +29,11 @@ request_route {
     t_check_trans();
     dlg_manage();
     record_route();
-    uac_replace_from("Anon", "%s");
-    uac_replace_to("", "%s");
+    uac_replace_from("Anon", "ANONYMOUS");
+    uac_replace_to("", "CAROL");
     t_relay();
 }
-""" % (ANONYMOUS, CAROL)
+""".replace("ANONYMOUS", ANONYMOUS).replace("CAROL", CAROL)
 ROUTE = f"""
 [control]
 unix = "SOCKET"
@@ -82,7 +82,12 @@ class Tracker:
 def normal(entry, port):
     """An entry of dlg.list without what differs from call to call, members in their order."""
     text = json.dumps([(name, type(value).__name__ if name in NUMBERS else value) for name, value in entry.items()])
-    return text.replace(str(port), "PROXY")
+    return same_contact(text.replace(str(port), "PROXY"))
+
+
+def same_contact(text):
+    """The 2xx to a target refresh moves the contact too (RFC 3261 §12.2.1.2); Kamailio takes it from requests alone."""
+    return text.replace("sip:there@", "sip:here@")
 
 
 def shown(message):
@@ -130,7 +135,7 @@ def history(tracker, caller, callee):
     assert "error" not in tracker.rpc("dlg.end_dlg", entry["h_entry"], entry["h_id"])
     for endpoint in (callee, caller):
         bye = endpoint.receive_request("BYE")
-        seen.append((bye.request_uri, bye.cseq))
+        seen.append((same_contact(bye.request_uri), bye.cseq))
         endpoint.reply(bye, 200, "OK")
     wait_until(lambda: tracker.dialogs() == [], what="the end of the dialog")
     return seen

@@ -419,10 +419,10 @@ class Route(Table, frozen=True, kw_only=True):
 _NOT_YET_UAC = {
     "restore_from_avp": "replies are restored from what the transaction keeps",
     "restore_to_avp": "replies are restored from what the transaction keeps",
-    "auth_realm_avp": "401 and 407 are passed on to the caller",
-    "auth_username_avp": "401 and 407 are passed on to the caller",
-    "auth_password_avp": "401 and 407 are passed on to the caller",
 }
+
+
+_FOR_SCRIPTS = ("auth_realm_avp", "auth_username_avp", "auth_password_avp", "event_callback")
 
 
 class Config(Table, frozen=True, kw_only=True):
@@ -449,8 +449,9 @@ class Config(Table, frozen=True, kw_only=True):
     def not_yet(self) -> list[str]:
         """One sentence for each key that differs from its default and has no effect in this version."""
         sentences = _without_effect(self.uac, "uac", "", _NOT_YET_UAC)
-        if self.uac.event_callback and not self.script.file:
-            sentences.append("uac.event_callback has no effect without script.file: it names a function of the script")
+        if not self.script.file:
+            sentences += [f"uac.{name} has no effect without script.file: it is for scripts" for name in _FOR_SCRIPTS
+                          if getattr(self.uac, name)]
         for index, route in enumerate(self.route):
             named = f' (route "{route.name}")' if route.name else ""
             if not self.uac.reg_db_url and (route.lookup == "registrations" or route.request_to is not None):

@@ -46,7 +46,7 @@ cdef class Dialogs(DialogTracker):
     # --- for scripts ---------------------------------------------------------------------------------------------
 
     cdef TrackedDialog manage(self, SipMessage message):
-        """dlg_manage(): track what an initial INVITE begins, or find the dialog of a request within one. None: neither."""
+        """dlg_manage(): track what an initial INVITE begins, or find the dialog of a request within one; else None."""
         if message.dialog == 0 and not (self.match(message) if message.to.tag.at != NULL else self.begin(message)):
             return None
         return self.of(message)
@@ -107,7 +107,7 @@ cdef class Dialogs(DialogTracker):
                 return self.as_dict(dialog)
 
     def briefing(self, str fields="ftcFT"):
-        """dlg.briefing: of each dialog its number and the members that `fields` names by letters (f, t, c, F, T, s, S)."""
+        """dlg.briefing: each dialog's number and the members that `fields` names by letters (f, t, c, F, T, s, S)."""
         cdef Dialog *dialog
         found = []
         for handle in self.living():
@@ -371,8 +371,8 @@ cdef class DialogVariables:
 
     def __setitem__(self, name, str value not None):
         if not self.set(name, value):
-            raise ValueError(f"The dialog variable {name!r} cannot be set: the dialog has ended, or its variables would "
-                             "take more than 32 KB.")
+            raise ValueError(f"The dialog variable {name!r} cannot be set: the dialog has ended, or its variables "
+                             "would take more than 32 KB.")
 
     def __delitem__(self, name):
         if not self.set(name, None):

@@ -202,8 +202,8 @@ cdef class DialogTracker(TransactionWatcher):
         cdef Dialog *dialog = NULL
         cdef Dialog *second = NULL
         cdef Leg fits
-        if (parameters.length
-                and sip_parameter_find_exact(parameters, text_of(<const char *>name + 1, <uint32_t>len(name) - 2), &value)
+        cdef sip_text bare = text_of(<const char *>name + 1, <uint32_t>len(name) - 2)
+        if (parameters.length and sip_parameter_find_exact(parameters, bare, &value)
                 and parse_did(value, &h_entry, &h_id)):
             # A peer can write any number there: Call-ID and tags must agree.
             dialog = self.table.by_id(h_entry, h_id)
@@ -370,8 +370,8 @@ cdef class DialogTracker(TransactionWatcher):
         return dialog.difference if dialog != NULL else 0
 
     cdef void raise_cseq(self, uint64_t handle, int32_t difference) noexcept:
-        """A request with its CSeq raised by `difference` has become the dialog's: its 2xx won, or it was sent within the
-        dialog. Later requests of the caller are raised by at least as much."""
+        """A request with its CSeq raised by `difference` has become the dialog's: its 2xx won, or it was sent within
+        the dialog. Later requests of the caller are raised by at least as much."""
         cdef Dialog *dialog = self.table.at(handle)
         if dialog != NULL and difference > dialog.difference:
             dialog.difference = difference

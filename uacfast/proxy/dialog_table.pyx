@@ -2,8 +2,8 @@
 
 A dialog is one block of memory with its texts in a second one, and a third one if it has variables; none is a Python
 object. Others hold a handle, which tells whether the dialog is still there. Requests find it by the `did` parameter of
-our Record-Route value (Kamailio's: `<h_entry>.<h_id>`, each in hex with its digits reversed), which names the slot, else by
-a keyed hash of the Call-ID.
+our Record-Route value (Kamailio's: `<h_entry>.<h_id>`, each in hex with its digits reversed), which names the slot, else
+by a keyed hash of the Call-ID.
 """
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset

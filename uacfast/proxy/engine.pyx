@@ -336,11 +336,6 @@ cdef class Engine(SendFailureListener):
         """Transactions that have no final response yet."""
         return self.table.active
 
-    @property
-    def now(self):
-        """Milliseconds of the clock that timers and expiries go by."""
-        return self.table.now
-
     def drain(self):
         """Refuse new INVITEs from now on; everything else goes on."""
         self.draining = True

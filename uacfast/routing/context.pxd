@@ -9,6 +9,7 @@ from uacfast.sip.message cimport SipMessage
 from uacfast.sip.plan cimport StoredPlan
 from uacfast.tm.table cimport Branch, Transaction, TransactionTable
 from uacfast.transport.udp cimport UdpTransport
+from uacfast.uac.authenticator cimport Authenticator
 from uacfast.uac.replace cimport Replacer
 
 cdef enum RouteKind:             # which callback is running (kemi-python.md §1.2)
@@ -61,6 +62,7 @@ cdef class MessageContext:
     cdef udp_address reply_to                # where our responses go
     cdef uint64_t key_hash                   # 0: not computed yet
     cdef public bint answered                # a response of ours is on its way
+    cdef bint authenticated                  # uac_auth() put credentials into the request
     cdef bint relayed, absorbed, source_marked, dropped, failed, suspended, released
     cdef object msg                          # what the callback got as its first argument
     cdef str event_callback, event           # events: the method's name and what happened
@@ -92,6 +94,8 @@ cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modu
     cdef public object requests              # uac_req_send(): a RequestSender
     cdef readonly Engine engine
     cdef readonly Replacer replacer          # From and To
+    cdef public Authenticator authenticator  # uac_auth()
+    cdef public tuple auth_variables         # auth_realm_avp, auth_username_avp, auth_password_avp as pseudo-variables
     cdef public object registrations         # uac_reg_*; None: nothing is registered
     cdef public object dialogs               # dialog; None: dialogs are not tracked
     cdef public object control               # the control part (Engine.control); None: there is none

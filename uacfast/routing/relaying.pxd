@@ -4,6 +4,7 @@ from libc.stdint cimport uint64_t
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.proxy.forward cimport Forwarder
 from uacfast.routing.context cimport MessageContext, ScriptRuntime, TransactionState
+from uacfast.sip.digest cimport Secret
 from uacfast.sip.message cimport SipMessage
 from uacfast.sip.plan cimport StoredPlan
 from uacfast.tm.table cimport Branch, Transaction
@@ -29,6 +30,7 @@ cdef class ScriptTransactions(ScriptRuntime):
     cdef int forward(self, MessageContext context) except? -2
     cdef int begin_branches(self, MessageContext context, list targets) except? -2
     cdef bint is_target_new(self, MessageContext context) noexcept
+    cdef void note_credentials(self, MessageContext context) noexcept
     cdef int what_failed(self, SipMessage message) noexcept
     cdef bint aim(self, MessageContext context, dict target)
     cdef bint mark_source(self, MessageContext context) noexcept

@@ -11,7 +11,8 @@ from uacfast.proxy.forward cimport HOP_FAILED, NextHop
 from uacfast.routing.context cimport ROUTE_BRANCH_FAILURE, ROUTE_FAILURE, ROUTE_NONE, ROUTE_REQUEST, kept, str_of
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport no_text, text_of
-from uacfast.tm.table cimport CANCELLED, DIALOG_BEGINS, FINAL_SENT, LOCAL
+from uacfast.sip.digest cimport Secret
+from uacfast.tm.table cimport CANCELLED, CHALLENGE_ANSWERED, DIALOG_BEGINS, FINAL_SENT, LOCAL
 
 cdef enum:
     FREE_MESSAGES_MAX = 32           # kept for later; each is 34 KB
@@ -308,6 +309,7 @@ cdef class ScriptTransactions(ScriptRuntime):
         if is_waiting(transaction):
             if not alone:
                 base.apply(message)
+            self.note_credentials(context)
             return 1
         context.error = self.what_failed(message)
         if not alone:
@@ -352,6 +354,25 @@ cdef class ScriptTransactions(ScriptRuntime):
             return False
         (<StoredPlan>state.attempts[step]).apply(request)
         return True
+
+    cdef int secrets(self, object context, const Secret **found) noexcept:
+        """As a RequestPolicy: nothing answers a challenge by itself; the script calls uac_auth()."""
+        return -1
+
+    cdef void note_credentials(self, MessageContext context) noexcept:
+        """The credentials that uac_auth() put into the request are on their way: the challenge counts no more, and within
+        a dialog CSeq stays raised."""
+        cdef SipMessage request = context.message
+        cdef Transaction *transaction = context.transaction
+        cdef Branch *challenged = context.branch
+        if challenged == NULL or not context.authenticated:
+            return
+        context.authenticated = False
+        challenged.flags |= CHALLENGE_ANSWERED
+        if request.loose_routed and request.to.tag.at != NULL and request.cseq_shift != challenged.cseq_shift:
+            self.forwarder().differences.note(request, request.cseq_shift, self.engine.table.now)
+            if transaction.dialog and not request.upstream:
+                self.engine.dialogs.raise_cseq(transaction.dialog, <int>request.cseq_shift)
 
     cdef bint run_branch_route(self, MessageContext context, TransactionState state):
         """The branch callback on the request that is about to be sent; False when it drops the branch."""

@@ -168,6 +168,8 @@ cdef class RouteList(RequestPolicy):
             compiled = CompiledRoute(route, features, subscribers)
             if credentials is not None and route.credential is not None:
                 compiled.route_id, compiled.secrets = credentials.add_route(route.name, index, route.credential)
+            if credentials is not None and compiled.account_user is not None:
+                credentials.of_accounts = True
             self.routes.append(compiled)
         self.transport = transport
         self.replacer = replacer

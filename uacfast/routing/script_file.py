@@ -1,4 +1,4 @@
-"""The file of a script: imported as a module of its base name, with `import KSR` working inside it (kemi-python.md §1.1)."""
+"""The file of a script: a module of its base name, with `import KSR` working inside it (kemi-python.md §1.1)."""
 import importlib.util
 import logging
 import os

@@ -7,7 +7,6 @@ import threading
 import traceback
 from typing import Protocol
 
-
 logger = logging.getLogger("uacfast.script")
 
 
@@ -22,10 +21,10 @@ class Options(Protocol):
 
 
 class Watchdog:
-    """Watches the script of the thread that makes it. `runs` counts its callbacks, `running` tells whether one is running.
+    """Watches the script of the thread that makes it. `runs` counts its callbacks, `running` tells of one that runs.
 
-    A callback that does not return is told once, with the place where it hangs; with `watchdog_kill` the process ends, so
-    that the supervisor starts another.
+    A callback that does not return is told once, with the place where it hangs; with `watchdog_kill` the process ends,
+    so that the supervisor starts another.
     """
 
     def __init__(self, script: Watched, options: Options):

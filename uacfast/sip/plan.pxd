@@ -1,5 +1,5 @@
 """What is to become of a request, kept apart from its octets."""
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from uacfast.leaves.edit_list cimport edit
 from uacfast.leaves.sip_text cimport sip_text
@@ -19,7 +19,10 @@ cdef class StoredPlan:
     cdef int route_socket
     cdef uint32_t fr_timer, fr_inv_timer, max_forwards
     cdef uint64_t dialog
-    cdef bint other_leg
+    cdef bint other_leg, foretold
+    cdef uint32_t cseq_shift
+    cdef uint16_t auth_retried
+    cdef sip_text credentials, auth_parameter
     cdef sip_text dialog_parameter
 
     cdef bint take(self, SipMessage request) noexcept

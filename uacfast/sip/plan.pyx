@@ -23,7 +23,8 @@ cdef class StoredPlan:
             size += request.edits.items[i].inserted.length
         size += (request.request_uri.length + request.next_hop.length + request.record_route_parameters.length
                  + request.added_route_parameters.length + request.route_parameters.length
-                 + request.dialog_parameter.length + request.upstream_from.length + request.upstream_to.length
+                 + request.dialog_parameter.length + request.auth_parameter.length + request.credentials.length
+                 + request.upstream_from.length + request.upstream_to.length
                  + request.new_from.display.length + request.new_from.uri.length
                  + request.new_to.display.length + request.new_to.uri.length)
         self.memory = <char *>malloc(size if size else 1)
@@ -59,6 +60,11 @@ cdef class StoredPlan:
         self.max_forwards = request.max_forwards
         self.dialog = request.dialog
         self.other_leg = request.other_leg
+        self.foretold = request.foretold
+        self.cseq_shift = request.cseq_shift
+        self.auth_retried = request.auth_retried
+        self.credentials = self.copy(request.credentials)
+        self.auth_parameter = self.copy(request.auth_parameter)
         self.dialog_parameter = self.copy(request.dialog_parameter)
         return True
 
@@ -96,4 +102,9 @@ cdef class StoredPlan:
         request.max_forwards = self.max_forwards
         request.dialog = self.dialog
         request.other_leg = self.other_leg
+        request.foretold = self.foretold
+        request.cseq_shift = self.cseq_shift
+        request.auth_retried = self.auth_retried
+        request.credentials = self.credentials
+        request.auth_parameter = self.auth_parameter
         request.dialog_parameter = self.dialog_parameter

@@ -49,9 +49,9 @@ class Sent(NamedTuple):
 class ScriptHarness:
     """The whole engine in memory with a virtual clock, and a script in it.
 
-    `file`: the script; `config`: more of the configuration file in TOML, without [script]; a [[listen]] is added when it
-    has none: 127.0.0.1:5060. `services`: what the control part would answer, functions by name (Control.call). ValueError, a
-    sentence, when the script does not start.
+    `file`: the script; `config`: more of the configuration file in TOML, without [script]; a [[listen]] is added when
+    it has none: 127.0.0.1:5060. `services`: what the control part would answer, functions by name (Control.call).
+    ValueError, a sentence, when the script does not start.
     """
 
     def __init__(self, file: str | os.PathLike[str], config: str = "", *,
@@ -95,7 +95,7 @@ class ScriptHarness:
 
     def receive(self, message: bytes | str, source: tuple[str, int] = ("127.0.0.1", 5070), socket: int = 0, *,
                 wait: bool = True) -> list[Sent]:
-        """Let a message arrive; what is sent in consequence. `wait`: also what a callback sends that has to wait first."""
+        """Let a message arrive; what is sent in consequence. `wait`: also what a callback sends after a wait."""
         octets = message.encode("utf-8", "surrogateescape") if isinstance(message, str) else message
         self._loop.run_until_complete(self._run(self._engine.receive, octets, source, socket))
         if wait:

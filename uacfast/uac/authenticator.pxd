@@ -25,6 +25,7 @@ cdef struct KnownDestination:
 
 
 cdef class Credentials:
+    cdef public bint of_accounts         # routes that take the secret of a registration (request_to) are there
     cdef SecretList everybody    # what the credential list has
     cdef tuple listed            # the same, as it was given, the last defined first
     cdef dict of_routes          # id of a route -> SecretList

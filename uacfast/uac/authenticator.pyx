@@ -57,7 +57,7 @@ cdef class Credentials:
     @property
     def empty(self):
         """Whether no challenge can ever be answered."""
-        return self.everybody.count == 0 and not self.of_routes
+        return self.everybody.count == 0 and not self.of_routes and not self.of_accounts
 
     def add_route(self, str name, int index, credential):
         """(id, SecretList) of a route with a credential of its own, which goes before those of the list."""

@@ -1,6 +1,7 @@
 """From/To replacement and restoration (Kamailio's uac_replace_from, uac_replace_to, uac_restore_*).
 
-With `restore_dlg` and a tracked dialog the values are the dialog's variables (stored.pyx). Else the difference of the original and the new URI travels in a parameter of our Record-Route value, in Kamailio's format
+With `restore_dlg` and a tracked dialog the values are the dialog's variables (stored.pyx). Else the
+difference of the original and the new URI travels in a parameter of our Record-Route value, in Kamailio's format
 (uac-semantics §1), so that in-dialog requests can be translated both ways without any state. Beyond Kamailio: replacing
 may be repeated on one message; the new display name travels too (`<parameter>d`, the same code over "=" and the display
 name; the original one never leaves), so that in-dialog requests do not show the old one; a seal detects parameters that were changed on their way (`vsc`); what does not decode to a URI leaves the

@@ -1,8 +1,9 @@
 """What restoring needs, kept in a dialog's variables (uac-semantics §1.14)."""
+from libc.stdint cimport uint64_t
+
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.proxy.dialog_states cimport DialogTracker
 from uacfast.sip.message cimport SipMessage
-from libc.stdint cimport uint64_t
 
 
 cdef struct StoredName:
@@ -13,4 +14,5 @@ cdef struct StoredName:
 
 cdef bint store_names(DialogTracker dialogs, SipMessage request, bint of_from, bint restore_display) noexcept
 cdef int stored_headers(DialogTracker dialogs, uint64_t handle) noexcept
-cdef bint read_stored(DialogTracker dialogs, SipMessage message, bint of_from, bint original, StoredName *found) noexcept
+cdef bint read_stored(DialogTracker dialogs, SipMessage message, bint of_from, bint original,
+                      StoredName *found) noexcept

@@ -1,8 +1,8 @@
 """What restoring needs, kept in a dialog's variables (Kamailio's restore_dlg, uac-semantics §1.14).
 
 The variables and their content are Kamailio's: `_uac_fu`, `_uac_funew`, `_uac_fdp`, `_uac_fdpnew` for From, `_uac_to`,
-`_uac_tonew`, `_uac_tdp`, `_uac_tdpnew` for To. Beyond them the dialog remembers whether a display name was given at all: with
-restore_display the callee goes on seeing the caller's own when none was, which Kamailio takes away from the ACK on.
+`_uac_tonew`, `_uac_tdp`, `_uac_tdpnew` for To. Beyond them the dialog remembers whether a display name was given at all:
+with restore_display the callee goes on seeing the caller's own when none was, which Kamailio takes away from the ACK on.
 """
 from uacfast.leaves.sip_header cimport sip_address
 from uacfast.proxy.dialog_table cimport Dialog, KEEPS_FROM_DISPLAY, KEEPS_TO_DISPLAY, STORES_FROM, STORES_TO
@@ -36,6 +36,7 @@ cdef bint store_names(DialogTracker dialogs, SipMessage request, bint of_from, b
     cdef sip_address *address = &request.from_ if of_from else &request.to
     cdef NameReplacement *new = &request.new_from if of_from else &request.new_to
     cdef int keeps = KEEPS_FROM_DISPLAY if of_from else KEEPS_TO_DISPLAY
+    cdef sip_text display = present(address.display)
     if not new.has_uri:
         return True
     if dialog == NULL:
@@ -43,7 +44,7 @@ cdef bint store_names(DialogTracker dialogs, SipMessage request, bint of_from, b
     if dialogs.table.variable(dialog, name_of(of_from, ORIGINAL_URI)).at == NULL:
         if (not dialogs.table.set_variable(dialog, name_of(of_from, ORIGINAL_URI), address.uri)
                 or not dialogs.table.set_variable(dialog, name_of(of_from, NEW_URI), new.uri)
-                or not dialogs.table.set_variable(dialog, name_of(of_from, ORIGINAL_DISPLAY), present(address.display))):
+                or not dialogs.table.set_variable(dialog, name_of(of_from, ORIGINAL_DISPLAY), display)):
             return False
     elif not dialogs.table.set_variable(dialog, name_of(of_from, NEW_URI), new.uri):
         return False
@@ -62,7 +63,8 @@ cdef int stored_headers(DialogTracker dialogs, uint64_t handle) noexcept:
     return dialog.flags & (STORES_FROM | STORES_TO) if dialog != NULL else 0
 
 
-cdef bint read_stored(DialogTracker dialogs, SipMessage message, bint of_from, bint original, StoredName *found) noexcept:
+cdef bint read_stored(DialogTracker dialogs, SipMessage message, bint of_from, bint original,
+                      StoredName *found) noexcept:
     """What From or To of the first request was, or was replaced by, as texts that live as long as the message's edits.
     False when the variable is gone or there is no room."""
     cdef Dialog *dialog = dialogs.table.at(message.dialog)

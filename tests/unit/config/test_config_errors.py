@@ -59,7 +59,7 @@ def only(text):
     ("[rr]\nzzzz = 1", 4, "rr.zzzz", "", "known are append_fromtag, enable_double_rr, enable_full_lr"),
     ("[rr]\n'z z' = 1", 4, 'rr."z z"', "", "is not a known key"),
     ("[metrics]\nhttp = 1", 3, "metrics", "", "is not a known table; known are server, listen"),
-    ("[script]\nfile = 1", 3, "script", "", "is not a known table"),
+    ("[script]\nfile = 1", 4, "script.file", "1", "the path of a file"),
     ("[serverr]\nworkers = 1", 3, "serverr", "", 'is not a known table; did you mean "server"?'),
     ("[[route]]\nreplace_from = {\"url\" = 'sip:a@b'}", 4, "route[0].replace_from.url", "", 'did you mean "uri"?'),
     # rules of [tm] and [limits]

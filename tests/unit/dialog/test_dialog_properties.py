@@ -11,10 +11,11 @@ CONFIG = route('dialog = true\nrelay = ["sip:127.0.0.1:40002", "sip:127.0.0.1:40
 CONTACT = "Contact: <sip:alice@127.0.0.1:40001>\r\n"
 CALLS = st.integers(0, 2)
 TAGS = st.sampled_from(["a", "b"])
+METHODS = st.sampled_from(["ACK", "BYE", "INFO", "INVITE", "UPDATE"])
 STEPS = st.one_of(
     st.tuples(st.just("invite"), CALLS, st.integers(1, 3)),
     st.tuples(st.just("answer"), st.integers(0, 7), st.sampled_from([180, 183, 200, 407, 408, 481, 486, 603]), TAGS),
-    st.tuples(st.just("request"), CALLS, st.sampled_from(["ACK", "BYE", "INFO", "INVITE", "UPDATE"]), TAGS, st.booleans()),
+    st.tuples(st.just("request"), CALLS, METHODS, TAGS, st.booleans()),
     st.tuples(st.just("cancel"), CALLS),
     st.tuples(st.just("end"), CALLS),
     st.tuples(st.just("managed"), CALLS),
@@ -66,7 +67,7 @@ class Chaos:
         self.cseq += 1
         parties = ("<sip:alice@example.com>;tag=ft1", f"<sip:bob@example.com>;tag={tag}")
         self.proxy.receive(
-            request(method, uri="sip:x@127.0.0.1:40002" if not upstream else "sip:x@127.0.0.1:40001", call_id=f"c{call}",
+            request(method, uri=f"sip:x@127.0.0.1:{40001 if upstream else 40002}", call_id=f"c{call}",
                     cseq=self.cseq, from_=parties[upstream], to=parties[not upstream],
                     source=CALLEE if upstream else CALLER, headers="Route: <sip:127.0.0.1:5060;lr;ftag=ft1>\r\n"),
             CALLEE if upstream else CALLER)

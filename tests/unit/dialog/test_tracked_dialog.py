@@ -149,7 +149,7 @@ def test_ended(proxy, call, tracked):
         Dialog(proxy)                   # and its place is taken
 
 
-# --- dlg_manage() and is_known_dlg() -----------------------------------------------------------------------------------
+# --- dlg_manage() and is_known_dlg() --------------------------------------------------------------------------------
 
 def test_manage_begins(dialogs):
     message = Request(request(headers=CONTACT))

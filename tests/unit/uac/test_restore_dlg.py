@@ -1,7 +1,7 @@
 """restore_dlg: what restoring needs is kept in the dialog, not in Record-Route (uac-semantics §1.14)."""
 import pytest
 
-from kit.memory import CALLEE, CALLEE_B, CALLER, RELAY, SERIAL, Dialog, MemoryProxy, reply, request, route
+from kit.memory import CALLEE, CALLEE_B, CALLER, FORK, RELAY, SERIAL, Dialog, MemoryProxy, reply, request, route
 from kit.message import Message, name_addr_of, uri_parameters
 
 ALICE, BOB = '"Alice A" <sip:alice@example.com>', "Bob <sip:bob@example.com>"
@@ -172,8 +172,7 @@ def test_serial_fork_keeps_the_original():
 
 
 def test_another_forks_leg_is_restored_too():
-    proxy = MemoryProxy(route('dialog = true\nfork = true\nrelay = ["sip:127.0.0.1:40002", "sip:127.0.0.1:40003"]\n' + BOTH,
-                              uac="restore_dlg = true"))
+    proxy = proxy_of(BOTH + FORK)
     proxy.receive(request(**INVITE))
     first, second = proxy.one(CALLEE), proxy.one(CALLEE_B)
     proxy.answer(first, 200, tag="a")

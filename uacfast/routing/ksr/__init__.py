@@ -1,13 +1,14 @@
 """The object `KSR` of scripts: one module of ours for each of Kamailio's."""
 import importlib
-import importlib.util
 import types
 
 VERSION = 1002
 # Kamailio's modules that scripts can call; each is a file of this folder with a class <Name>Module.
-MODULES = ("app_python3", "auth", "auth_db", "corex", "dialog", "hdr", "htable", "jsonrpcs", "kx", "maxfwd", "nathelper",
-           "permissions", "pike", "pv", "pvx", "registrar", "rr", "rtpproxy", "sanity", "siputils", "sl", "textops",
-           "textopsx", "tm", "tmx", "uac", "x", "xlog")
+MODULES = (
+    "app_python3", "auth", "auth_db", "corex", "dialog", "hdr", "htable", "jsonrpcs", "kx", "maxfwd", "nathelper",
+    "permissions", "pike", "pv", "pvx", "registrar", "rr", "rtpproxy", "sanity", "siputils", "sl", "textops",
+    "textopsx", "tm", "tmx", "uac", "x", "xlog",
+)
 
 
 def module_class(name: str) -> type:
@@ -28,7 +29,6 @@ def assemble(runtime: object) -> types.ModuleType:
             setattr(ksr, name, getattr(core, name))
     ksr.MODULES = {"": core}
     for name in MODULES:
-        if importlib.util.find_spec(f"{__name__}.{name}") is not None:
-            ksr.MODULES[name] = module_class(name)(runtime)
-            setattr(ksr, name, ksr.MODULES[name])
+        ksr.MODULES[name] = module_class(name)(runtime)
+        setattr(ksr, name, ksr.MODULES[name])
     return ksr

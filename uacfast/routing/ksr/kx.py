@@ -31,20 +31,20 @@ class KxModule:
         runtime = self._runtime
 
         def get() -> Any:
-            value = variable.get(runtime.context)
+            value = variable.read(runtime.context)
             return absent if value is None else value
         return get
 
     def get_srcport(self) -> int | None:
-        return self._port.get(self._runtime.context)
+        return self._port.read(self._runtime.context)
 
     def get_status(self) -> int:
         """A reply's status, 0 for a request."""
-        return self._status.get(self._runtime.context) or 0
+        return self._status.read(self._runtime.context) or 0
 
     def get_protoid(self) -> int:
         """1 udp, 2 tcp, 3 tls, 5 ws, 6 wss; 0 without a message."""
-        return PROTOCOLS.get(self._protocol.get(self._runtime.context), 0)
+        return PROTOCOLS.get(self._protocol.read(self._runtime.context), 0)
 
     def ifdef(self, name: str) -> bool:
         """There are no preprocessor defines here."""

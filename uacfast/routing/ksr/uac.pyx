@@ -1,9 +1,13 @@
 """KSR.uac: the functions of Kamailio's uac module (kemi-python.md §3.1, uac-semantics §5)."""
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.routing.context cimport (
-    KsrModule, MessageContext, ROUTE_BRANCH, ROUTE_BRANCH_FAILURE, ROUTE_FAILURE, ROUTE_REQUEST, kept,
+    KsrModule, MessageContext, ROUTE_BRANCH, ROUTE_BRANCH_FAILURE, ROUTE_FAILURE, ROUTE_REQUEST, TransactionState, kept, str_of,
 )
-from uacfast.sip.message cimport NameReplacement, SipMessage, no_text
+from uacfast.sip.digest cimport Secret
+from uacfast.sip.message cimport NameReplacement, SipMessage, no_text, text_of
+from uacfast.sip.plan cimport StoredPlan
+from uacfast.tm.table cimport Branch
+from uacfast.uac.authenticator cimport secret_of
 from uacfast.uac.replace cimport REPLACE_FROM, REPLACE_TO, ReplacedHeader
 
 
@@ -105,5 +109,45 @@ cdef class UacModule(KsrModule):
         return self.uac_auth_mode(0)
 
     def uac_auth_mode(self, int mode):
-        """The same; bit 0 of mode: the password is an HA1."""
-        return -1
+        """The same; bit 0 of mode: the password is an HA1. The credentials of the AVP parameters go before the list."""
+        cdef MessageContext context = self.runtime.context
+        cdef Branch *challenged = context.branch
+        cdef StoredPlan attempt
+        cdef TransactionState state = context.state
+        cdef Secret secret
+        cdef sip_text before
+        cdef list octets
+        cdef bint given
+        if (context.kind not in (ROUTE_FAILURE, ROUTE_BRANCH_FAILURE) or self.runtime.authenticator is None
+                or challenged == NULL or context.reply is None or challenged.final not in (401, 407)
+                or state.attempts is None or challenged.step >= len(state.attempts)):
+            return -1
+        # The same Request-URI by the same way: credentials are for the one who asked.
+        attempt = state.attempts[challenged.step]
+        before = context.message.request_uri
+        if not context.message.replace_request_uri(
+                context.message.keep(attempt.request_uri.at, attempt.request_uri.length)):
+            return -1
+        octets = self.auth_texts()
+        given = octets is not None and secret_of(view(octets[1]), view(octets[0]), view(octets[2]), mode & 1, &secret)
+        if self.runtime.authenticator.authenticate(&secret if given else NULL, challenged, context.message, context.reply) < 0:
+            context.message.replace_request_uri(before)
+            return -1
+        context.destination_uri = str_of(attempt.next_hop) if attempt.next_hop.at != NULL else None
+        context.authenticated = True
+        context.first_request_uri = NULL
+        return 1
+
+    cdef list auth_texts(self):
+        """Octets of realm, user name and password from the AVP parameters, None when they are not set."""
+        cdef list found = []
+        if self.runtime.auth_variables is None:
+            return None
+        for variable in self.runtime.auth_variables:
+            value = variable.read(self.runtime.context)
+            found.append(b"" if value is None else str(value).encode("utf-8", "surrogateescape"))
+        return found
+
+
+cdef sip_text view(bytes octets) noexcept:
+    return text_of(<const char *>octets, <unsigned int>len(octets))
