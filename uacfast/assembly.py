@@ -56,6 +56,7 @@ class AssembledEngine:
         self._config = config
         self._rank = worker + 1
         self._script: Script | None = None
+        self._watchdog: Watchdog | None = None
         self._script_version = 1
         # What the control part may call by name (plain data in and out, may be coroutines, raise Fault), and the way
         # to it, which the worker sets: uacfast.worker.Control.
@@ -83,7 +84,6 @@ class AssembledEngine:
             self.commands |= self.registrations.commands
             self.histograms |= self.registrations.histograms()
         self.apply(config)
-        self._watchdog = Watchdog(self._script, config.script) if self._script is not None else None
         for name in ("on_readable", "on_handover", "tick", "drain", "receive", "advance", "take_sent",
                      "fileno"):
             setattr(self, name, getattr(self.engine, name))
@@ -216,14 +216,17 @@ class AssembledEngine:
             self.commands["app_python.api_list"] = self._list_script_functions
             self.engine.set_script(script)
             self._script = script
-            self._apply_uac_parameters(config)
+            self._apply_script_parameters(config)
             return
         script_file.start(self._script, config.script.file)
         self._script.set_replacer(replacer)
-        self._apply_uac_parameters(config)
+        self._apply_script_parameters(config)
 
-    def _apply_uac_parameters(self, config: Config) -> None:
-        """Parameters of the uac module that concern scripts: the variables of uac_auth()."""
+    def _apply_script_parameters(self, config: Config) -> None:
+        """The watchdog, and what of the uac module concerns scripts: the variables of uac_auth()."""
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        self._watchdog = Watchdog(self._script, config.script)
         uac = config.uac
         names = (uac.auth_realm_avp, uac.auth_username_avp, uac.auth_password_avp)
         self._script.auth_variables = tuple(map(pseudo_variable, names)) if all(names) else None
