@@ -23,7 +23,7 @@ def _first(results: list[Any]) -> Any:
 
 
 def _locations(results: list[Any]) -> dict[str, Any]:
-    """ul.dump: the records of all workers under their domains."""
+    """ul.dump: the records of all workers under their domains, each once: workers tell each other what they know."""
     domains: dict[str, dict[str, Any]] = {}
     for dump in results:
         for entry in (dump or {}).get("Domains", []):
@@ -32,8 +32,9 @@ def _locations(results: list[Any]) -> dict[str, Any]:
             if known is None:
                 domains[domain["Domain"]] = domain
                 continue
-            known["AoRs"] += domain["AoRs"]
-            known["Stats"] = {"Records": known["Stats"]["Records"] + domain["Stats"]["Records"],
+            seen = {entry["Info"]["AoR"] for entry in known["AoRs"]}
+            known["AoRs"] += [entry for entry in domain["AoRs"] if entry["Info"]["AoR"] not in seen]
+            known["Stats"] = {"Records": len(known["AoRs"]),
                               "Max-Slots": max(known["Stats"]["Max-Slots"], domain["Stats"]["Max-Slots"])}
     return {"Domains": [{"Domain": domain} for domain in domains.values()]}
 

@@ -9,6 +9,7 @@ from uacfast.fault import Fault
 from uacfast.proxy.feature_commands import feature_commands
 from uacfast.proxy.features import EdgeFeatures
 from uacfast.proxy.location import Binding
+from uacfast.tm.table import TransactionTable
 
 VECTORS = json.loads((Path(__file__).parents[2] / "data" / "binrpc-vectors.json").read_text())
 NOW = 1_000_000
@@ -16,7 +17,7 @@ NOW = 1_000_000
 
 @pytest.fixture
 def features():
-    made = EdgeFeatures(bytes(32))
+    made = EdgeFeatures(TransactionTable(bytes(16), NOW), bytes(32))
     made.hash_tables.define("ipban", auto_expire=300)
     return made
 

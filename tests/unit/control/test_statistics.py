@@ -194,7 +194,7 @@ MISSING = Fault(404, "Dialog not found")
     ("dlg.stats_active", [{"starting": 1, "all": 1}, {"starting": 2, "all": 2}], {"starting": 3, "all": 3}),
     ("dlg.end_dlg", [MISSING, None], None), ("dlg.end_dlg", [MISSING, MISSING], (404, "Dialog not found")),
     ("ul.lookup", [MISSING, {"AoR": "a"}], {"AoR": "a"}), ("htable.listTables", [[{"name": "a"}]] * 2, [{"name": "a"}]),
-    ("ul.dump", [domain(["a"]), domain(["b", "c"])], {"Domains": [{"Domain": {
+    ("ul.dump", [domain(["a", "b"]), domain(["b", "c"])], {"Domains": [{"Domain": {
         "Domain": "location", "Size": 1024, "AoRs": [{"Info": {"AoR": aor}} for aor in "abc"],
         "Stats": {"Records": 3, "Max-Slots": 2}}}]}),
     ("app_python.reload", [{"old": 1, "new": 2}, {"old": 1, "new": 2}], {"old": 1, "new": 2}),
