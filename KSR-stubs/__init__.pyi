@@ -787,6 +787,9 @@ class _Nathelper:
     def nat_uac_test(self, tflags: int) -> int:
         """1: one of the tests selected by the bits of `tflags` is true; -1: none is."""
 
+    def set_alias_to_pv(self, uri_avp: str) -> int:
+        """Write the URI that the first Contact's alias stands for into a variable, named as "$avp(x)"."""
+
     def set_contact_alias(self) -> int:
         """Add `;alias=IP~PORT~PROTOCOL` of the source to the Contact URI. -1: no usable Contact."""
 
@@ -1536,10 +1539,17 @@ class _Tm:
     def t_send_reply(self, code: int, reason: str) -> int:
         """The same; creates the transaction where there is none yet."""
 
+    def t_set_auto_inv_100(self, on: int) -> int:
+        """0: t_relay() answers this INVITE with no 100 of ours; 1: as tm.auto_inv_100 says."""
+
     def t_set_fr(self, fr_inv_timer: int, fr_timer: int) -> int:
         """Timers of this transaction in ms, 0: as they are. They count for branches that are begun from now on."""
 
     def t_set_fr_inv(self, fr_inv_timer: int) -> int: ...
+
+    def t_uac_send(self, method: str, ruri: str, nexthop: str, socket: str, headers: str, body: str) -> int:
+        """A request of our own, of which nothing more is heard: 1, or -1 when it cannot be sent. Its From and To
+        are its Request-URI; an empty nexthop or socket: chosen."""
 
 
 tm: _Tm

@@ -17,6 +17,7 @@ from uacfast.proxy.settings import ProxySettings
 from uacfast.routing import script_file
 from uacfast.routing.admission import Subscribers
 from uacfast.routing.pv import pseudo_variable
+from uacfast.routing.events import EventSink
 from uacfast.routing.registrations import ScriptRegistrations
 from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
@@ -55,6 +56,7 @@ class AssembledEngine:
         self._config = config
         self._rank = worker + 1
         self._script: Script | None = None
+        self._watchdog: Watchdog | None = None
         self._script_version = 1
         # What the control part may call by name (plain data in and out, may be coroutines, raise Fault), and the way
         # to it, which the worker sets: uacfast.worker.Control.
@@ -82,7 +84,6 @@ class AssembledEngine:
             self.commands |= self.registrations.commands
             self.histograms |= self.registrations.histograms()
         self.apply(config)
-        self._watchdog = Watchdog(self._script, config.script) if self._script is not None else None
         for name in ("on_readable", "on_handover", "tick", "drain", "receive", "advance", "take_sent",
                      "fileno"):
             setattr(self, name, getattr(self.engine, name))
@@ -146,6 +147,7 @@ class AssembledEngine:
                             restore_seal=uac.restore_seal, restore_dlg=uac.restore_dlg, dialogs=engine.dialogs)
         configure(self.features, config)
         self._apply_script(config, replacer)
+        self._hear_events(config)
         # A key of the configuration lets calls that were set up before a restart be authenticated after it.
         credentials = Credentials(uac.credential, uac.restore_seal[0].encode() if uac.restore_seal else self._key)
         routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, self.features, self._subscribers,
@@ -214,19 +216,33 @@ class AssembledEngine:
             self.commands["app_python.api_list"] = self._list_script_functions
             self.engine.set_script(script)
             self._script = script
-            self._apply_uac_parameters(config)
+            self._apply_script_parameters(config)
             return
         script_file.start(self._script, config.script.file)
         self._script.set_replacer(replacer)
-        self._apply_uac_parameters(config)
+        self._apply_script_parameters(config)
 
-    def _apply_uac_parameters(self, config: Config) -> None:
-        """Parameters of the uac module that concern scripts: event_callback and the variables of uac_auth()."""
+    def _apply_script_parameters(self, config: Config) -> None:
+        """The watchdog, and what of the uac module concerns scripts: the variables of uac_auth()."""
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        self._watchdog = Watchdog(self._script, config.script)
         uac = config.uac
         names = (uac.auth_realm_avp, uac.auth_username_avp, uac.auth_password_avp)
         self._script.auth_variables = tuple(map(pseudo_variable, names)) if all(names) else None
-        callback = uac.event_callback
-        self.requests.on_event = partial(self._script.uac_reply, callback) if callback else None
+
+    def _hear_events(self, config: Config) -> None:
+        """[[event]], and with a script uac.event_callback: who is told of the replies to requests of our own."""
+        sinks: list[Callable[..., None]] = []
+        if config.event:
+            sinks.append(EventSink(config.event, self.engine.transport, self._post).uac_reply)
+        if self._script is not None and config.uac.event_callback:
+            sinks.append(partial(self._script.uac_reply, config.uac.event_callback))
+        self.requests.on_event = partial(_tell_all, sinks) if sinks else None
+
+    def _post(self, name: str, *arguments: Any) -> None:
+        if self.control is not None:
+            self.control.post(name, *arguments)
 
     @property
     def control(self) -> Any:
@@ -294,3 +310,8 @@ def _known_addresses(resolver, host: str, port: int) -> list[str] | None:
     """The addresses that a name is known to have, without asking anybody."""
     targets = resolver.cached(host, port) if resolver is not None else None
     return [f"{target.address}:{target.port}" for target in targets] if targets else None
+
+
+def _tell_all(sinks: list[Callable[..., None]], description: RequestDescription, response: Any) -> None:
+    for sink in sinks:
+        sink(description, response)

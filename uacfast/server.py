@@ -24,6 +24,7 @@ from uacfast.control.listeners import Listeners
 from uacfast.control.locations import Locations
 from uacfast.control.part import Part
 from uacfast.control.registrations import Registrations
+from uacfast.control.webhooks import Webhooks
 from uacfast.listening import Listening, expand_listen
 from uacfast.load import machine_memory, process_statistics
 from uacfast.supervisor import Supervisor
@@ -60,7 +61,7 @@ class Server:
         self.dispatcher = Dispatcher()
         self.listeners = Listeners(self, __version__)
         self.registrations = Registrations(self)
-        self.parts: list[Part] = [self.registrations, self.listeners, Callers(self)]
+        self.parts: list[Part] = [self.registrations, self.listeners, Callers(self), Webhooks(self)]
         if config.server.workers > 1:
             self.parts.append(Locations(self))
         workers = config.server.workers

@@ -296,6 +296,17 @@ class Script(Table, frozen=True, kw_only=True):
     watchdog_kill: v.Flag = False                      # and ends its worker, which is started anew
 
 
+class Event(Table, frozen=True, kw_only=True):
+    """[[event]]: what becomes of the final replies to requests of our own with evroute set (uac_req_send)."""
+
+    EXPECTED: ClassVar[str] = "a table { name, log or webhook }"
+
+    name: Literal["uac:reply"] = "uac:reply"
+    log: v.VariableText = ""                           # a line for the log; every pseudo-variable can stand in it
+    log_level: Literal["error", "warning", "info", "debug"] = "info"
+    webhook: v.WebUrl = ""                             # the event is posted there as JSON
+
+
 class Control(Table, frozen=True, kw_only=True):
     """[control]: where operators and their programs look in. Nothing listens unless it is named here."""
 
@@ -436,6 +447,7 @@ class Config(Table, frozen=True, kw_only=True):
     uac: Uac = field(default_factory=Uac)
     script: Script = field(default_factory=Script)
     limits: Limits = field(default_factory=Limits)
+    event: tuple[Event, ...] = ()
     control: Control = field(default_factory=Control)
     auth: Auth = field(default_factory=Auth)
     auth_db: AuthDb = field(default_factory=AuthDb)

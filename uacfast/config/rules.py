@@ -14,6 +14,7 @@ _TLS_KEYS = ("certificate", "private_key", "verify_client")
 def check(reader: Reader, config: Config, tables: dict[str, Any]) -> None:
     """Notes in `reader` what does not fit together. `tables` is the document as it was written."""
     _listen(reader, config)
+    _events(reader, config)
     _tm(reader, config)
     _limits(reader, config)
     _restore(reader, config)
@@ -51,6 +52,14 @@ def _listen(reader: Reader, config: Config) -> None:
         first = seen.setdefault((transport, listen.address), index)
         if first != index:
             reader.problem(path + ("uri",), f"is the same socket as listen[{first}]; take one of them out", listen.uri)
+
+
+def _events(reader: Reader, config: Config) -> None:
+    for index, event in enumerate(config.event):
+        path: Path = ("event", index)
+        if event is not None and not (event.log or event.webhook) and not reader.failed(
+                path + ("log",), path + ("webhook",)):
+            reader.problem(path, "expected log, webhook or both")
 
 
 def _tm(reader: Reader, config: Config) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from uacfast.routing.pv import text_template
 from uacfast.routing.regex import compile_regex
 from uacfast.routing.template import Template
 from uacfast.store import StoreError, parse_url
@@ -169,6 +170,20 @@ def _with_variables(text: str) -> str:
     return text
 
 
+def _variable_text(text: str) -> str:
+    try:
+        text_template(one_line(text))
+    except ValueError as error:
+        raise ValueError(f"known pseudo-variables only ({str(error).rstrip('.')})") from None
+    return text
+
+
+def _web_url(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/]+(?:/\S*)?", text, re.IGNORECASE):
+        raise ValueError("a URL such as https://example.com/events")
+    return text
+
+
 def _method(text: str) -> str:
     if text.upper() in _SIP_METHODS and text not in _SIP_METHODS:
         raise ValueError(f'"{text.upper()}": method names are case-sensitive')
@@ -250,6 +265,8 @@ def _integer(least: int, most: int, what: str) -> Any:
 Flag = Annotated[bool, Meta(description="true or false (or 1 or 0)")]
 Text = Annotated[str, Meta(description="a string"), Check(one_line)]
 DisplayText = Annotated[str, Meta(description="a string"), Check(_with_variables)]
+VariableText = Annotated[str, Meta(description="a string"), Check(_variable_text)]
+WebUrl = Annotated[str, Meta(description="an http: or https: URL"), Check(_web_url)]
 NonEmptyText = Annotated[str, Meta(description="a string that is not empty"), Check(_non_empty)]
 SecretText = Annotated[str, Meta(description="a string"), SECRET]
 SealKey = Annotated[str, Meta(description="a key, a string that is not empty"), SECRET, Check(_non_empty)]

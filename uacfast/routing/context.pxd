@@ -62,6 +62,7 @@ cdef class MessageContext:
     cdef udp_address reply_to                # where our responses go
     cdef uint64_t key_hash                   # 0: not computed yet
     cdef public bint answered                # a response of ours is on its way
+    cdef bint without_100                    # t_relay() answers an INVITE with no 100 of ours
     cdef bint authenticated                  # uac_auth() put credentials into the request
     cdef bint relayed, absorbed, source_marked, dropped, failed, suspended, released
     cdef object msg                          # what the callback got as its first argument

@@ -16,6 +16,7 @@ from uacfast.tm.table cimport CANCELLED, CHALLENGE_ANSWERED, DIALOG_BEGINS, FINA
 
 cdef enum:
     FREE_MESSAGES_MAX = 32           # kept for later; each is 34 KB
+    ATTEMPTS_MAX = 200               # branches of one transaction: a failure route that never gives up ends here
 
 # What Kamailio answers for an internal error.
 cdef dict ERRORS = {
@@ -229,7 +230,8 @@ cdef class ScriptTransactions(ScriptRuntime):
         cdef SipMessage message = context.message
         cdef bytes reason
         cdef list targets = []
-        if transaction == NULL or transaction.flags & (FINAL_SENT | CANCELLED):
+        if (transaction == NULL or transaction.flags & (FINAL_SENT | CANCELLED)
+                or transaction.branch_count >= ATTEMPTS_MAX):
             return -1
         if self.is_target_new(context):
             targets.append(None)
@@ -245,7 +247,7 @@ cdef class ScriptTransactions(ScriptRuntime):
             transaction.fr_inv_timer = message.fr_inv_timer if message.fr_inv_timer else transaction.fr_inv_timer
             transaction.reply_to = context.reply_to
             if (transaction.method == SIP_METHOD_INVITE and transaction.reply_status == 0
-                    and self.engine.settings.auto_inv_100):
+                    and self.engine.settings.auto_inv_100 and not context.without_100):
                 reason = self.engine.settings.auto_inv_100_reason
                 self.engine.server.reply(transaction, message, 100,
                                          text_of(<const char *>reason, <unsigned int>len(reason)), no_text())

@@ -125,7 +125,7 @@ cdef class ResponseContext(BranchUser):
         chosen = self.best(transaction)
         if ((chosen.final < 600 or self.settings.disable_6xx_block) and not transaction.flags & CANCELLED
                 or not transaction.flags & LOCAL and self.core.always_asked(transaction)):
-            if chosen != last:
+            if chosen != last or response is None:
                 if chosen.response.at != NULL and self.stored.scan(chosen.response.at, chosen.response.length,
                                                                    &self.no_limits, True) == SIP_SCAN_OK:
                     response = self.stored

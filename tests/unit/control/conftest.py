@@ -23,6 +23,7 @@ class StandInServer:
         from uacfast.control.dispatcher import Dispatcher
         self.config = parse(f'[[listen]]\nuri = "udp:127.0.0.1:5060"\n[control]\n{text}')
         self.dispatcher = Dispatcher()
+        self.services = {}
         self.counters = [{}]
         self.commands = {}
         self.pids = [1]

@@ -700,3 +700,52 @@ def test_state_of_finished_calls_is_freed(tmp_path):
     assert count_states() - before >= 50
     proxy.assert_empty()
     assert count_states() - before <= 3
+
+
+def test_failure_route_that_never_gives_up_ends(tmp_path):
+    proxy = ScriptedProxy(tmp_path, decide(TO_CALLEE + 'KSR.tm.t_on_failure("ksr_failure")\nKSR.tm.t_relay()', """
+def ksr_failure(self, msg):
+    KSR.setdsturi("sip:127.0.0.1:40002")
+    KSR.tm.t_on_failure("ksr_failure")
+    self.seen(KSR.tm.t_relay())
+"""))
+    relayed = proxy.start()
+    for _ in range(300):
+        proxy.answer(relayed, 486)
+        sent = [message for message in proxy.take(CALLEE) if message.method == "INVITE"]
+        if not sent:
+            break
+        relayed = sent[0]
+    assert proxy.statuses() == [486] and proxy.seen == [1] * 199 + [-1]
+    proxy.assert_empty()
+
+
+def test_failure_route_sees_the_reply_after_a_branch_failure_route(tmp_path):
+    proxy = ScriptedProxy(tmp_path, decide(TO_CALLEE + """
+KSR.tm.t_on_branch_failure("ksr_branch_failure")
+KSR.tm.t_on_failure("ksr_failure")
+KSR.tm.t_relay()""", """
+def ksr_branch_failure(self, msg):
+    KSR.setdsturi("sip:127.0.0.1:40003")
+    self.seen(KSR.tm.t_relay())
+
+def ksr_failure(self, msg):
+    self.seen(KSR.pv.get("$T_reply_code"), KSR.pv.get("$T_rpl($rr)"))
+"""))
+    refuse(proxy, proxy.start(), 404)
+    refuse(proxy, proxy.one(CALLEE_B), 500)
+    assert proxy.seen == [1, (404, "Reason")] and proxy.statuses() == [404]
+
+
+def test_own_request_by_tm(tmp_path):
+    proxy = ScriptedProxy(tmp_path, decide("""
+self.seen(KSR.tm.t_uac_send("INFO", "sip:x@y.example", "sip:127.0.0.1:40003", "", "X-A: b\\r\\n", "text"),
+          KSR.tm.t_uac_send("", "sip:x@y.example", "", "", "", ""))
+KSR.tm.t_set_auto_inv_100(0)
+KSR.setdsturi("sip:127.0.0.1:40002")
+KSR.tm.t_relay()
+"""))
+    proxy.receive(request())
+    sent = proxy.one(CALLEE_B)
+    assert (sent.method, sent.request_uri, sent.get("X-A"), sent.body) == ("INFO", "sip:x@y.example", "b", b"text")
+    assert proxy.seen == [(1, -1)] and proxy.statuses() == [] and proxy.methods() == ["INVITE"]

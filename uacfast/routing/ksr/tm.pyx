@@ -1,4 +1,5 @@
 """KSR.tm: transactions (kemi-python.md §2, §3.5)."""
+import logging
 import re
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -10,6 +11,9 @@ from uacfast.routing.context cimport (
 from uacfast.sip.message cimport SipMessage, no_text
 from uacfast.tm.table cimport CANCELLED, FINAL_SENT, LOCALLY_MADE, REPLY_DROPPED
 
+from uacfast.uac.request_description import RequestDescription
+
+logger = logging.getLogger("uacfast.script")
 cdef dict expressions = {}
 
 
@@ -75,13 +79,27 @@ cdef class TmModule(KsrModule):
 
     def t_relay_to_flags(self, int flags):
         """t_relay(); bit 0 of flags: no 100 of our own to an INVITE."""
-        cdef bint before = self.script.engine.settings.auto_inv_100
         if flags & 1:
-            self.script.engine.settings.auto_inv_100 = False
+            self.runtime.context.without_100 = True
+        return self.script.relay()
+
+    def t_set_auto_inv_100(self, int on):
+        """0: t_relay() answers this INVITE with no 100 of ours; 1: as tm.auto_inv_100 says."""
+        self.runtime.context.without_100 = on == 0
+        return 1
+
+    def t_uac_send(self, str method not None, str ruri not None, str nexthop not None, str socket not None,
+                   str headers not None, str body not None):
+        """A request of our own, of which nothing more is heard: 1, or -1 when it cannot be sent. Its From and To
+        are its Request-URI; an empty nexthop or socket: chosen."""
+        if self.runtime.requests is None:
+            return -1
         try:
-            return self.script.relay()
-        finally:
-            self.script.engine.settings.auto_inv_100 = before
+            description = RequestDescription(method=method, ruri=ruri, ouri=nexthop, sock=socket, hdrs=headers, body=body)
+        except ValueError as error:
+            logger.error("t_uac_send: %s", error)
+            return -1
+        return self.runtime.requests.send(description)
 
     def t_relay_to_proxy(self, str proxy not None):
         """t_relay() to "[udp:]host[:port]" for this once; the Request-URI stays."""
