@@ -60,6 +60,7 @@ class Server:
         self.services: dict[str, Callable[..., Any]] = {}
         self.dispatcher = Dispatcher()
         self.listeners = Listeners(self, __version__)
+        self.services["jsonrpcs.exec"] = self.listeners.answer_script
         self.registrations = Registrations(self)
         self.parts: list[Part] = [self.registrations, self.listeners, Callers(self), Webhooks(self)]
         if config.server.workers > 1:

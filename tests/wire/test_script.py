@@ -145,3 +145,13 @@ def test_watchdog_ends_a_worker_that_loops(scripted, caller, callee):
     caller.forget()
     callee.expect_nothing(0.1, is_request("INVITE"))
     Call(caller, callee, proxy.address).establish()
+
+
+def test_script_asks_the_control_part(scripted, caller):
+    proxy = scripted("""
+def ksr_request_route(self, msg):
+    result = KSR.jsonrpcs.exec('{"jsonrpc": "2.0", "method": "core.echo", "params": ["heard"], "id": 1}')
+    KSR.sl.sl_send_reply(200, "%d %s" % (result, "heard" in KSR.jsonrpcs.response()))
+""")
+    caller.send(caller.request("OPTIONS", f"sip:{proxy.sent_by}"), proxy.address)
+    assert caller.receive_reply(200).reason == "1 True"

@@ -43,12 +43,11 @@ class Listeners(Part):
         self._commands_known = False
         self.metric_sources: list[Callable[[], Awaitable[Iterable[Any]]]] = []
         self.statistics = Statistics(server.total_statistics)
-        server.services["jsonrpcs.exec"] = self._answer_script
         CoreCommands(server, version).add_to(self._dispatcher)
         StatisticsCommands(self.statistics).add_to(self._dispatcher)
         CtlCommands(self._binrpc, self._binrpc_listening).add_to(self._dispatcher)
 
-    async def _answer_script(self, _worker: int, request: str) -> tuple[int, str, str]:
+    async def answer_script(self, _worker: int, request: str) -> tuple[int, str, str]:
         """KSR.jsonrpcs.exec(): code, reason and document of the reply."""
         reply = await self._rpc.answer(request.encode("utf-8", "replace"))
         return reply.status, reply.reason, reply.text.decode()
