@@ -186,7 +186,7 @@ def _callers(reader: Reader, config: Config) -> None:
             reader.problem(path + ("table",), "expected auth_db.db_url as well: the database that has this table",
                            route.authenticate.table)
         elif not route.authenticate.table and not config.auth.user and not reader.failed(("auth", "user")):
-            reader.problem(path, "expected table = \"subscriber\" or at least one [[auth.user]]: nobody could log in", {})
+            reader.problem(path, "expected table = \"subscriber\" or at least one [[auth.user]]: nobody can log in", {})
 
 
 def _sources(reader: Reader, config: Config) -> None:
@@ -202,8 +202,8 @@ def _sources(reader: Reader, config: Config) -> None:
     names: dict[str, int] = {}
     for index, table in enumerate(config.htable):
         if table is not None and names.setdefault(table.name, index) != index:
-            reader.problem(("htable", index, "name"), f"expected another name: htable[{names[table.name]}] has this one",
-                           table.name)
+            reader.problem(("htable", index, "name"),
+                           f"expected another name: htable[{names[table.name]}] has this one", table.name)
 
 
 def _routes(reader: Reader, config: Config, tables: dict[str, Any]) -> None:
