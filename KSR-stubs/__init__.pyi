@@ -963,13 +963,13 @@ class _Pvx:
     def xavi_get(self, root: str) -> str | int | None:
         """$xavi(root): the newest value, None when there is none."""
 
-    def xavi_get_keys(self, root: str, index: Py_ssize_t) -> int:
+    def xavi_get_keys(self, root: str, index: int) -> int:
         """The fields of one record; None when there is none with that number."""
 
     def xavi_getd(self, root: str) -> int:
         """All records, each {field: [values, the newest first]}; None when there are none."""
 
-    def xavi_getd_p1(self, root: str, index: Py_ssize_t) -> int:
+    def xavi_getd_p1(self, root: str, index: int) -> int:
         """One record, {field: [values, the newest first]}; None when there is none with that number."""
 
     def xavi_gete(self, root: str) -> str | int: ...
@@ -1001,22 +1001,22 @@ class _Pvx:
     def xavp_child_sets(self, root: str, field: str, value: str) -> int:
         """Write the field of the newest record; it is made when there is none."""
 
-    def xavp_copy(self, source: str, index: Py_ssize_t, destination: str) -> int:
+    def xavp_copy(self, source: str, index: int, destination: str) -> int:
         """A copy of one record as the newest of another name."""
 
-    def xavp_copy_dst(self, source: str, index: Py_ssize_t, destination: str, place: Py_ssize_t) -> int:
+    def xavp_copy_dst(self, source: str, index: int, destination: str, place: int) -> int:
         """A copy of one record in the place of another."""
 
     def xavp_get(self, root: str) -> str | int | None:
         """$xavp(root): the newest value, None when there is none."""
 
-    def xavp_get_keys(self, root: str, index: Py_ssize_t) -> int:
+    def xavp_get_keys(self, root: str, index: int) -> int:
         """The fields of one record; None when there is none with that number."""
 
     def xavp_getd(self, root: str) -> int:
         """All records, each {field: [values, the newest first]}; None when there are none."""
 
-    def xavp_getd_p1(self, root: str, index: Py_ssize_t) -> int:
+    def xavp_getd_p1(self, root: str, index: int) -> int:
         """One record, {field: [values, the newest first]}; None when there is none with that number."""
 
     def xavp_gete(self, root: str) -> str | int: ...

@@ -16,8 +16,8 @@ from uacfast.proxy.features import EdgeFeatures
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing import script_file
 from uacfast.routing.admission import Subscribers
-from uacfast.routing.pv import pseudo_variable
 from uacfast.routing.events import EventSink
+from uacfast.routing.pv import pseudo_variable
 from uacfast.routing.registrations import ScriptRegistrations
 from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script

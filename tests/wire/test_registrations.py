@@ -463,7 +463,7 @@ def test_functions_in_a_script(accounts, registrar, caller, tmp_path):
     caller.send(caller.request("MESSAGE", "sip:bob@127.0.0.1"), ("127.0.0.1", accounts.port))
     answer = caller.receive_reply(200)
     assert answer.reason.split() == [
-        *("1 -1 1 1 -2 1 1 -1 1 -3".split()),
+        *(["1", "-1", "1", "1", "-2", "1", "1", "-1", "1", "-3"]),
         "sip:alice@local.example.com", "acc2", f"sip:acc1@127.0.0.1:{registrar.port}", registrar.uri, "au", "secret",
     ]  # fmt: skip
     accounts.wait_for(regdisabled=1)

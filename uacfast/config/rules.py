@@ -91,7 +91,8 @@ def _restore(reader: Reader, config: Config) -> None:
     names = {uac.rr_from_store_param, uac.rr_to_store_param}
     dialog = config.dialog.rr_param
     if ((dialog in names or not dialog)
-            and not reader.failed(("dialog", "rr_param"), ("uac", "rr_from_store_param"), ("uac", "rr_to_store_param"))):
+            and not reader.failed(("dialog", "rr_param"), ("uac", "rr_from_store_param"),
+                                  ("uac", "rr_to_store_param"))):
         reader.problem(("dialog", "rr_param"), "expected a parameter name that uac does not use", dialog)
     if (uac.rr_from_store_param and uac.rr_from_store_param == uac.rr_to_store_param
             and not reader.failed(("uac", "rr_from_store_param"), ("uac", "rr_to_store_param"))):

@@ -64,8 +64,8 @@ def explain(found: dict[str, Any], resolved: Callable[[str, int], list[str] | No
 
 def _registrar(registrar: dict[str, Any]) -> str:
     return (
-        f"{registrar['records']} records, {registrar['waiting']} waiting, {registrar['in_flight']} under way of at most "
-        f"{registrar['window']}, {registrar['accepted']} accepted, {registrar['refused']} refused, "
+        f"{registrar['records']} records, {registrar['waiting']} waiting, {registrar['in_flight']} under way of at "
+        f"most {registrar['window']}, {registrar['accepted']} accepted, {registrar['refused']} refused, "
         f"{registrar['unanswered']} not answered, breaker {registrar['breaker']}"
     )
 
