@@ -62,6 +62,7 @@ class Server:
         self.listeners = Listeners(self, __version__)
         self.services["jsonrpcs.exec"] = self.listeners.answer_script
         self.registrations = Registrations(self)
+        self.listeners.metric_sources.append(self.registrations.loading_metrics)
         self.parts: list[Part] = [self.registrations, self.listeners, Callers(self), Webhooks(self)]
         if config.server.workers > 1:
             self.parts.append(Locations(self))

@@ -1,5 +1,4 @@
 """The dashboard's page and what it asks for: numbers, registrations, and, where allowed, three actions on them."""
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ SECRETS = {"auth_password", "auth_ha1"}
 # What the buttons do: the command and its arguments before the record's id.
 ACTIONS = {"enable": ("uac.reg_enable", ["l_uuid"]), "disable": ("uac.reg_disable", ["l_uuid"]),
            "refresh": ("uac.reg_refresh", [])}
-SEARCH = "uac.reg_search"           # text, most rows -> records; where it is missing, all are read and searched here
-DUMP = "uac.reg_dump"
+SEARCH = "uac.reg_search"           # text, most rows -> records
 
 
 class Dashboard:
@@ -42,23 +40,16 @@ class Dashboard:
         samples = [[sample.name, sample.labels, sample.value] for metric in await self._metrics.read()
                    if metric.type != "histogram" for sample in metric.samples]
         return _json({"version": self._version, "actions": self.actions, "samples": samples,
-                      "registrations": any(self._dispatcher.help_of(name) is not None for name in (SEARCH, DUMP))})
+                      "registrations": self._dispatcher.help_of(SEARCH) is not None})
 
     async def _registrations(self, request: web.Request) -> web.Response:
         wanted = request.query.get("search", "").strip()
         try:
-            rows = [row async for row in self._rows(wanted)]
+            found = await self._dispatcher.run(SEARCH, [wanted, ROWS_MAX + 1])
         except Fault as fault:
             return _refused(fault)
-        return _json({"rows": rows[:ROWS_MAX], "more": len(rows) > ROWS_MAX})
-
-    async def _rows(self, wanted: str) -> Any:
-        if self._dispatcher.help_of(SEARCH) is not None:
-            found = await self._dispatcher.run(SEARCH, [wanted, ROWS_MAX + 1])
-        else:
-            found = _matching(await self._dispatcher.run(DUMP, []) or [], wanted)
-        for row in found:
-            yield {name: value for name, value in row.items() if name not in SECRETS}
+        rows = [{name: value for name, value in row.items() if name not in SECRETS} for row in found[:ROWS_MAX]]
+        return _json({"rows": rows, "more": len(found) > ROWS_MAX})
 
     async def _explain(self, request: web.Request) -> web.Response:
         try:
@@ -81,16 +72,6 @@ class Dashboard:
         except Fault as fault:
             return _refused(fault)
         return _json({})
-
-
-def _matching(rows: list[dict[str, Any]], wanted: str) -> Iterator[dict[str, Any]]:
-    lower, found = wanted.lower(), 0
-    for row in rows:
-        if any(lower in str(value).lower() for name, value in row.items() if name not in SECRETS):
-            yield row
-            found += 1
-            if found > ROWS_MAX:
-                return
 
 
 def _file(name: str, kind: str) -> Any:

@@ -46,6 +46,7 @@ class Command(NamedTuple):
     """One command: what runs it, and what system.methodHelp says of it."""
     handler: Callable[[list[Any]], Any]
     help: str
+    named: bool = False
 
 
 class Dispatcher:
@@ -54,11 +55,13 @@ class Dispatcher:
     def __init__(self) -> None:
         self._commands: dict[str, Command] = {}
 
-    def add(self, name: str, handler: Callable[[list[Any]], Any], help: str) -> None:
-        """Adds a command. ValueError: the name is taken."""
+    def add(self, name: str, handler: Callable[[list[Any]], Any], help: str,
+            named: bool = False) -> None:
+        """Adds a command. `named`: JSON parameters with names come as one dict, not as the list of their values.
+        ValueError: the name is taken."""
         if name in self._commands:
             raise ValueError(f"command {name} exists already")
-        self._commands[name] = Command(handler, help)
+        self._commands[name] = Command(handler, help, named)
 
     @property
     def names(self) -> list[str]:
@@ -69,6 +72,11 @@ class Dispatcher:
         """What the command does, None when there is none of that name."""
         command = self._commands.get(name)
         return None if command is None else command.help
+
+    def takes_names(self, name: str) -> bool:
+        """Whether the command wants to know the names of JSON parameters."""
+        command = self._commands.get(name)
+        return command is not None and command.named
 
     async def run(self, name: str, arguments: list[Any]) -> Any:
         """The result of a command. Raises Fault, UnknownMethod when there is no such command, and nothing else."""

@@ -71,11 +71,11 @@ def _error(code: int, message: str, identity: Any) -> dict[str, Any]:
     return _document("error", {"code": code, "message": message}, identity)
 
 
-def _arguments(request: dict[str, Any]) -> list[Any]:
+def _arguments(request: dict[str, Any], named: bool) -> list[Any]:
     parameters = request.get("params", [])
     if isinstance(parameters, dict):
-        # The values in the order in which they are written; Kamailio's commands have no names for them either.
-        return list(parameters.values())
+        # The values in the order in which they are written: Kamailio's commands have no names for them.
+        return [parameters] if named else list(parameters.values())
     if parameters is None:
         return []
     if not isinstance(parameters, list):
@@ -125,7 +125,7 @@ class JsonRpc:
         if "store_path" in request:
             return _error(INVALID_REQUEST, "store_path is not supported", identity), 400, "Invalid Request"
         try:
-            arguments = _arguments(request)
+            arguments = _arguments(request, self._dispatcher.takes_names(method))
         except ValueError:
             return _error(INVALID_PARAMS, "Invalid params", identity), 400, "Invalid params"
         try:

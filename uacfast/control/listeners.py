@@ -13,6 +13,7 @@ from uacfast.control.fifo import FifoServer
 from uacfast.control.jsonrpc import JsonRpc
 from uacfast.control.opening import OwnedPath, Owner, open_fifo, open_inet, open_unix
 from uacfast.control.part import Part
+from uacfast.control.request_commands import RequestCommands
 from uacfast.control.statistics import Statistics, StatisticsCommands
 from uacfast.control.worker_commands import WorkerCommands
 from uacfast.fault import Fault, Unreachable
@@ -44,6 +45,7 @@ class Listeners(Part):
         self.metric_sources: list[Callable[[], Awaitable[Iterable[Any]]]] = []
         self.statistics = Statistics(server.total_statistics)
         CoreCommands(server, version).add_to(self._dispatcher)
+        RequestCommands(server).add_to(self._dispatcher)
         StatisticsCommands(self.statistics).add_to(self._dispatcher)
         CtlCommands(self._binrpc, self._binrpc_listening).add_to(self._dispatcher)
 

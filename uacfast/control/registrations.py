@@ -8,20 +8,24 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uacfast import log
 from uacfast.control.part import Part
+from uacfast.control.progress import PROGRESS_SECONDS, Progress
 from uacfast.control.uac_commands import UacCommands
 from uacfast.fault import Fault, Unreachable
 from uacfast.store import Store, StoreError, open_store
+
+if TYPE_CHECKING:
+    from prometheus_client.core import GaugeMetricFamily
 
 CHUNK = 1000  # rows in one message
 FINISH_CHUNK = 50_000  # records that one call goes through
 STATES_KEPT = 2_000_000  # states that wait for the database
 STATES_BATCH = 1000  # of them in one go
 QUARANTINE_KEPT = 10_000  # invalid rows whose reason is kept
-PROGRESS_SECONDS = 5.0
+BEFORE_FIRST_ANSWER = ("unregistered", "in progress", "authenticating")  # states of a ramp
 RETRY_SECONDS = (1.0, 60.0)  # pause after a load that failed: first, longest
 CALL_SECONDS = 60.0  # a busy worker may need long for its answer
 LOGGED_ROWS = 20  # invalid rows that are logged one by one
@@ -38,6 +42,8 @@ class Registrations(Part):
         self._loading = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ready: set[int] = set()
+        self._ramp: asyncio.Task[Any] | None = None
+        self._load_progress: Progress | None = None
         self._loaded = False
         self._reloaded_at: float | None = None
         self._states: dict[str, list[Any]] = {}
@@ -78,7 +84,7 @@ class Registrations(Part):
             logger.error("the registrations cannot be loaded yet, it is tried again: %s", error)
             self._run(self._load_later(targets, first))
         else:
-            self._run(self._show_ramp())
+            self._watch_ramp()
 
     async def reloaded(self, config: Any) -> None:
         uac, before = config.uac, self._server.config.uac
@@ -98,10 +104,11 @@ class Registrations(Part):
                 await self._save_states()
         await self._store.close()
 
-    def _run(self, coroutine: Awaitable[Any]) -> None:
+    def _run(self, coroutine: Awaitable[Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # === Loading ===
 
@@ -120,7 +127,7 @@ class Registrations(Part):
             except (StoreError, Fault) as error:
                 pause = min(2 * pause, RETRY_SECONDS[1])
                 logger.error("the registrations cannot be loaded, the next attempt is in %.0f s: %s", pause, error)
-        await self._show_ramp()
+        self._watch_ramp()
 
     async def _load(self, targets: list[int], first: bool = False, dry: bool = False) -> dict[str, Any]:
         """Bring these workers' records in line with the table; the report of the first of them."""
@@ -132,6 +139,7 @@ class Registrations(Part):
             try:
                 return await self._load_rows(targets, survivor, dry)
             finally:
+                self._load_progress = None
                 with contextlib.suppress(Fault):
                     await self._call(targets, "reg.release")
 
@@ -145,7 +153,7 @@ class Registrations(Part):
             logger.warning("tables that are missing cannot be made: %s", error)
 
     async def _load_rows(self, targets: list[int], survivor: int | None, dry: bool) -> dict[str, Any]:
-        progress = Progress("rows loaded", await self._store.count(self._table))
+        progress = self._load_progress = Progress("rows loaded", await self._store.count(self._table))
         quarantine: dict[str, tuple[str, float]] = {}
         refused_rows = 0
         await self._call(targets, "reg.begin", dry)
@@ -162,7 +170,7 @@ class Registrations(Part):
                     logger.error("registration %r cannot be used: %s", uuid, reason)
                 if len(quarantine) < QUARANTINE_KEPT:
                     quarantine[uuid] = (reason, time.time())
-            progress.show(len(rows))
+            progress.show(progress.done + len(rows))
         if not dry and self._server.config.uac.reg_keep_states:
             try:
                 async for states in self._store.states(CHUNK):
@@ -198,26 +206,47 @@ class Registrations(Part):
             *(self._server.call_worker(index, name, *arguments, timeout=CALL_SECONDS) for index in targets)
         )
 
+    def _watch_ramp(self) -> None:
+        """Log how many are registered, until all have had their first answer; one task does it for all."""
+        if self._ramp is None or self._ramp.done():
+            self._ramp = self._run(self._show_ramp())
+
     async def _show_ramp(self) -> None:
-        """Log how many are registered, until no more attempts wait."""
-        progress = None
+        progress, before = None, -1
         while True:
-            await asyncio.sleep(PROGRESS_SECONDS)
             try:
                 metrics = await self._call(sorted(self._ready), "reg.metrics")
             except Fault:
                 return
             states = {name: sum(one["states"][name] for one in metrics) for name in metrics[0]["states"]}
-            waiting = sum(one["waiting"] + one["in_flight"] for one in metrics)
-            registered = states["registered"]
-            if waiting == 0:
+            left = sum(states[name] for name in BEFORE_FIRST_ANSWER)
+            done = sum(states.values()) - left
+            busy = any(one["waiting"] + one["in_flight"] for one in metrics)
+            if progress is None:
+                progress = Progress("registrations have their first answer", done + left, done)
+            # What is not to register at all, and what a breaker holds back, must not keep the log busy.
+            elif left == 0 or left == before and not busy:
                 logger.info(
                     "registrations: %s", ", ".join(f"{count} {name}" for name, count in states.items() if count)
                 )
                 return
-            if progress is None:
-                progress = Progress("registered", registered + waiting)
-            progress.show(registered - progress.done)
+            elif left != before:
+                progress.show(done)
+            before = left
+            await asyncio.sleep(PROGRESS_SECONDS)
+
+    async def loading_metrics(self) -> "list[GaugeMetricFamily]":
+        """For /metrics: how far the table is read, while it is."""
+        # Loaded by whoever asks for metrics, not by every start.
+        from prometheus_client.core import GaugeMetricFamily
+
+        progress = self._load_progress
+        if progress is None:
+            return []
+        return [
+            GaugeMetricFamily("uacfast_registration_rows", "Rows of the table that is being read.", progress.total),
+            GaugeMetricFamily("uacfast_registration_rows_loaded", "Rows of it that were read.", progress.done),
+        ]
 
     async def reload(self, dry: bool) -> dict[str, Any]:
         """uac.reg_reload: what has changed in the table takes effect, the rest goes on. Fault 500."""
@@ -228,7 +257,10 @@ class Registrations(Part):
         if not dry:
             self._reloaded_at = now
         try:
-            return await self._load(sorted(self._ready), dry=dry)
+            report = await self._load(sorted(self._ready), dry=dry)
+            if report["added"] or report["changed"]:
+                self._watch_ramp()
+            return report
         except (StoreError, Unreachable) as error:
             logger.error("the registrations cannot be reloaded, those in memory go on: %s", error)
             raise Fault(500, "Failed to reload records - check log messages") from None
@@ -327,24 +359,3 @@ class Registrations(Part):
                 # What came in meanwhile is newer and stays.
                 if self._states.get(row[0]) is row:
                     del self._states[row[0]]
-
-
-class Progress:
-    """Tells the log now and then how far something is."""
-
-    def __init__(self, what: str, total: int):
-        self.done = 0
-        self._what = what
-        self._total = total
-        self._began = self._told = time.monotonic()
-
-    def show(self, more: int) -> None:
-        """So many more are done."""
-        self.done += more
-        now = time.monotonic()
-        if now < self._told + PROGRESS_SECONDS:
-            return
-        self._told = now
-        rate = self.done / (now - self._began)
-        left = max(self._total - self.done, 0) / rate if rate > 0 else 0
-        logger.info("%d of %d %s, %.0f per second, about %.0f s left", self.done, self._total, self._what, rate, left)

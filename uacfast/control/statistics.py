@@ -18,7 +18,7 @@ REQUEST_METHODS = ("INVITE", "CANCEL", "ACK", "BYE", "INFO", "REGISTER", "SUBSCR
 SL_STATUSES = (200, 202, 300, 301, 302, 400, 401, 403, 404, 407, 408, 483, 500)
 # What goes up and down by itself and cannot be set back.
 GAUGES = {("tmx", "inuse_transactions"), ("tmx", "active_transactions"), ("uac", "regtotal"), ("uac", "regactive"),
-          ("uac", "regdisabled"), ("dialog", "active_dialogs"), ("dialog", "early_dialogs"),
+          ("uac", "regdisabled"), ("uac_reg", "quarantined"), ("dialog", "active_dialogs"), ("dialog", "early_dialogs"),
           ("usrloc", "registered_users")}
 GAUGE_GROUPS = {"shmem"}
 
@@ -128,6 +128,15 @@ _DIALOG = {
 }
 
 
+# They come from the workers by name; here is what they mean.
+_COMPUTED_ELSEWHERE = {
+    ("uac", "regtotal"): "remote registrations in memory",
+    ("uac", "regactive"): "remote registrations that are registered",
+    ("uac", "regdisabled"): "remote registrations that are disabled",
+    ("uac_reg", "quarantined"): "rows of the registrations' table that cannot be used",
+}
+
+
 def _dialog() -> dict[str, Statistic]:
     return {name: Statistic(_sum(name), text) for name, text in _DIALOG.items()}
 
@@ -182,7 +191,7 @@ class Statistics:
     def help(self, group: str, name: str) -> str:
         """What a statistic means; "" where nothing is written about it."""
         statistic = self._groups.get(group, {}).get(name)
-        return statistic.help if statistic is not None else ""
+        return statistic.help if statistic is not None else _COMPUTED_ELSEWHERE.get((group, name), "")
 
 
 class StatisticsCommands:

@@ -13,6 +13,7 @@ from uacfast.control.client import NoAnswer, Target, http_request, printable
 
 REGISTRARS_SHOWN = 8
 ERRORS_SHOWN = 8
+BEFORE_FIRST_ANSWER = ("unregistered", "in progress", "authenticating")     # states of a registration
 ERRORS = {
     "send_errors": "datagrams refused by the system", "transport_errors": "attempts refused by the network",
     "resolution_failures": "names not resolved", "branch_timeouts": "attempts without an answer",
@@ -76,7 +77,7 @@ def view(now: Reading, before: Reading | None) -> Group:
             ("workers that answer", _number(now.total("worker_up")))):
         numbers.add_row(text, value)
     grid = Table.grid(padding=(0, 3))
-    grid.add_row(numbers, _states(now), _registrars(now))
+    grid.add_row(numbers, _states(now, before), _registrars(now))
     return Group(Text(f"uacfast {now.version}   {time.strftime('%H:%M:%S')}", style="bold"), Text(), grid, Text(),
                  _errors(now, rate))
 
@@ -92,11 +93,29 @@ def _number(value: float | None, digits: int = 0) -> str:
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
-def _states(now: Reading) -> Table:
+def _states(now: Reading, before: Reading | None) -> Table:
     table = _table("registrations")
-    for state, count in now.by("registrations", "state").items() or [("none", 0)]:
+    states = now.by("registrations", "state")
+    for state, count in states.items() or [("none", 0)]:
         table.add_row(Text(printable(state)), _number(count))
+    left = sum(states.get(state, 0) for state in BEFORE_FIRST_ANSWER)
+    if before is not None and left:
+        former = before.by("registrations", "state")
+        gone = sum(former.get(state, 0) for state in BEFORE_FIRST_ANSWER) - left
+        if gone > 0:
+            table.add_row("all answered in about", _duration(left / gone * (now.at - before.at)))
+    rows, loaded = now.total("registration_rows"), now.total("registration_rows_loaded")
+    if rows and loaded is not None:
+        table.add_row("rows loaded", f"{_number(loaded)} of {_number(rows)}")
+        gone = loaded - (before.total("registration_rows_loaded") or 0) if before is not None else 0
+        if before is not None and 0 < gone < loaded:
+            table.add_row("all loaded in about", _duration(max(rows - loaded, 0) / gone * (now.at - before.at)))
     return table
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _registrars(now: Reading) -> Table:

@@ -1,4 +1,4 @@
-"""uac.*: the commands of remote registration, as Kamailio answers them, and three of our own (uac-semantics §7)."""
+"""uac.*: the commands of remote registration, as Kamailio answers them, and some of our own (uac-semantics §7)."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ from uacfast.fault import Fault
 
 MASK = "********"
 DUMP_CHUNK = 2000  # records in one message
+SEARCH_CHUNK = 5000  # records that one call looks at: about a millisecond
+SEARCH_MOST = 1000  # records that a search finds
 SORTED_DUMP = 20_000  # up to so many records come in Kamailio's order, more as they lie
 ROW_TEXTS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14)  # parameters of uac.reg_add that are texts
 ROW_NUMBERS = (10, 11, 12)
@@ -29,6 +31,12 @@ class UacCommands:
             "uac.reg_info",
             self._info,
             "One registration; arguments: attribute (l_uuid, l_username, r_username, auth_username), value.",
+        )
+        add(
+            "uac.reg_search",
+            self._search,
+            "Registrations with a text in their l_uuid, a user name or r_domain; arguments: text, how many at most "
+            f"(100; up to {SEARCH_MOST}).",
         )
         for name, text in (
             ("enable", "Enable a registration"),
@@ -73,6 +81,20 @@ class UacCommands:
         if len(found) <= SORTED_DUMP:
             found.sort(key=lambda one: (one[0], -one[1]))
         return Records(self._shown(record) for _slot, _age, record in found)
+
+    async def _search(self, arguments: list[Any]) -> Records:
+        wanted = text_argument(arguments, 0, Fault(400, "Invalid Parameters"))
+        most = min(max(_number(arguments[1]), 1), SEARCH_MOST) if len(arguments) > 1 else 100
+        found: list[dict[str, Any]] = []
+        for index in range(self._server.workers):
+            cursor = 0
+            # Calls come between two chunks: the worker has SIP to do.
+            while cursor >= 0 and len(found) < most:
+                cursor, rows = await self._server.call_worker(
+                    index, "reg.search", wanted, cursor, SEARCH_CHUNK, most - len(found)
+                )
+                found += rows
+        return Records(self._shown(record) for record in found)
 
     async def _info(self, arguments: list[Any]) -> dict[str, Any]:
         return self._shown(await self._registrations.act("info", *_filter(arguments)))

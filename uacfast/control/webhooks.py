@@ -1,11 +1,12 @@
 """The part that tells webhooks of events: a worker opens no connections of its own."""
 import asyncio
-from typing import Any
-
-import aiohttp
+from typing import TYPE_CHECKING, Any
 
 from uacfast import log
 from uacfast.control.part import Part
+
+if TYPE_CHECKING:
+    import aiohttp
 
 logger = log.get("webhook")
 
@@ -33,6 +34,9 @@ class Webhooks(Part):
         task.add_done_callback(self._tasks.discard)
 
     async def _post(self, url: str, event: dict[str, Any]) -> None:
+        # Loaded with the first event: it takes longer to load than all the rest.
+        import aiohttp
+
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS))
         try:

@@ -33,10 +33,13 @@ class Registrations:
             {"destination": name, "states": {}, "accepted": 9, "refused": 1, "latency": latency, "attempts": 10,
              "unanswered": 0, "breaker": "closed"} for name, latency in (("sip:quick.example", 5), (EVIL, 700))]
         add = server.dispatcher.add
-        add("uac.reg_dump", lambda _: Records(self.rows), "")
+        add("uac.reg_search", lambda arguments: self.search(*arguments), "")
         for name in ("enable", "disable", "refresh"):
             add(f"uac.reg_{name}", lambda arguments, name=name: self.act(name, arguments), "")
         add("uac.reg_explain", lambda arguments: {"reason": f"{arguments[0]} is well", "transitions": ["a", "b"]}, "")
+
+    def search(self, wanted, most):
+        return Records([row for row in self.rows if wanted.lower() in row["l_uuid"].lower()][:most])
 
     def act(self, name, arguments):
         self.asked.append((name, arguments))

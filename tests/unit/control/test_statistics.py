@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from uacfast.control.progress import Progress
+from uacfast.control.registrations import Registrations
 from uacfast.control.statistics import Statistics
 from uacfast.control.worker_commands import WORKER_COMMANDS
 from uacfast.fault import Fault
@@ -225,7 +227,9 @@ def page(serve):
         from uacfast.control.metrics import Metrics
 
         async def scenario(server, _listeners):
-            return (await Metrics(server, "1.2.3", []).page()).decode()
+            registrations = Registrations(server)
+            registrations._load_progress = Progress("rows", 9, 3)
+            return (await Metrics(server, "1.2.3", [registrations.loading_metrics]).page()).decode()
 
         def prepare(server):
             server.counters = list(counters)
@@ -244,7 +248,8 @@ def full(page):
                       "loop_ticks": 3, "loop_lag_worst_us": 1500, "early_dialogs": 0, "processed_dialogs": 4,
                       'uacfast_things{kind="a\\"b"}': 2, "uacfast_other_total": 5}
     histogram = {"help": "Time.", "bounds": [0.1, 1], "counts": [1, 2, 3], "sum": 9.5}
-    return page(own, own, histograms=lambda: {"latency_seconds": dict(histogram)}, reg__metrics=lambda: {
+    return page(own, own, histograms=lambda: {name: dict(histogram) for name in (
+        "latency_seconds", "registration_latency_seconds", "registration_lateness_seconds")}, reg__metrics=lambda: {
         "states": {"registered": 2}, "counters": {"stuck": 0, "attempts": 7}, "responses": {"2xx": 3}, "waiting": 1,
         "in_flight": 2, "octets": 100}, reg__registrars=lambda most: [registrar("sip:a.example", 200)])
 
@@ -263,7 +268,8 @@ def full(page):
     'uacfast_registrar_registrations{registrar="sip:a.example",state="registered"} 4.0',
     'uacfast_registrar_latency_seconds{registrar="sip:a.example"} 0.2',
     'uacfast_registrar_replies_total{registrar="sip:a.example"} 8.0',
-    'uacfast_registrar_breaker_open{registrar="sip:a.example"} 0.0', 'uacfast_info{version="1.2.3"} 1.0',
+    'uacfast_registrar_breaker_open{registrar="sip:a.example"} 0.0', "uacfast_registration_rows 9.0",
+    'uacfast_info{version="1.2.3"} 1.0',
 ])
 def test_lines_of_the_page(page, line):
     assert line in full(page).splitlines()

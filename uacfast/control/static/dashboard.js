@@ -14,6 +14,7 @@ const ERRORS = {
     uacfast_loops_total: "loops",
     uacfast_no_route_total: "requests without a route",
 };
+const BEFORE_FIRST_ANSWER = ["unregistered", "in progress", "authenticating"];      // states of a registration
 const element = id => document.getElementById(id);
 let before = null;
 let actionsAllowed = false;
@@ -82,10 +83,40 @@ function show(now) {
     element("cpu").textContent = cpu === null ? "–" : `${number(cpu * 100)} %`;
     const lags = [...byLabel(samples, "uacfast_worker_loop_lag_worst_seconds", "worker").values()];
     element("lag").textContent = `${number(Math.max(0, ...lags) * 1000, 1)} ms`;
-    fill("states", [...byLabel(samples, "uacfast_registrations", "state")].map(([state, count]) => row(state, number(count))),
-         "no registrations");
+    showStates(now);
     showRegistrars(samples);
     showErrors(now);
+}
+
+function unanswered(samples) {
+    const states = byLabel(samples, "uacfast_registrations", "state");
+    return BEFORE_FIRST_ANSWER.reduce((sum, state) => sum + (states.get(state) || 0), 0);
+}
+
+function duration(seconds) {
+    const whole = Math.round(seconds);
+    return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+function showStates(now) {
+    const rows = [...byLabel(now.samples, "uacfast_registrations", "state")]
+        .map(([state, count]) => row(state, number(count)));
+    const seconds = before === null ? 0 : (now.at - before.at) / 1000;
+    const left = unanswered(now.samples);
+    const gone = before === null ? 0 : unanswered(before.samples) - left;
+    if (left > 0 && gone > 0) {
+        rows.push(row("all answered in about", duration(left / gone * seconds)));
+    }
+    const all = total(now.samples, "uacfast_registration_rows");
+    if (all !== null) {
+        const loaded = total(now.samples, "uacfast_registration_rows_loaded");
+        rows.push(row("rows loaded", `${number(loaded)} of ${number(all)}`));
+        const former = before === null ? null : total(before.samples, "uacfast_registration_rows_loaded");
+        if (former !== null && loaded > former) {
+            rows.push(row("all loaded in about", duration((all - loaded) / (loaded - former) * seconds)));
+        }
+    }
+    fill("states", rows, "no registrations");
 }
 
 function showRegistrars(samples) {

@@ -31,6 +31,8 @@ LATENCY_BOUNDS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
 LATENESS_BOUNDS = (10, 50, 100, 500, 1000, 5000, 10000, 30000, 60000)
 EXAMPLES = 20                    # uuids that a dry reload names
 
+cdef int[5] SEARCHED = [L_UUID, L_USERNAME, R_USERNAME, AUTH_USERNAME, R_DOMAIN]
+
 cdef siphash_key fingerprint_key
 memset(&fingerprint_key, 0, sizeof(fingerprint_key))
 
@@ -48,6 +50,32 @@ cdef sip_text argument(str text) except *:
 cdef str kept_text(const Block *block):
     """What the state table has room for; longer texts are not kept."""
     return block.at[:block.length].decode("utf-8", "replace") if 0 < block.length <= STATE_TEXT_MOST else ""
+
+
+cdef bint has_text(sip_text text, sip_text lower) noexcept:
+    """Whether `lower`, whose ASCII letters are lower case, is part of `text`."""
+    cdef uint32_t i, j
+    cdef char c
+    if lower.length > text.length:
+        return False
+    for i in range(text.length - lower.length + 1):
+        for j in range(lower.length):
+            c = text.at[i + j]
+            if c >= c'A' and c <= c'Z':
+                c += 32
+            if c != lower.at[j]:
+                break
+        else:
+            return True
+    return False
+
+
+cdef bint record_has(const Record *record, sip_text lower) noexcept:
+    cdef int i
+    for i in range(5):
+        if has_text(text_field(record, SEARCHED[i]), lower):
+            return True
+    return False
 
 
 cdef str fingerprint(const Record *record):
@@ -355,6 +383,24 @@ cdef class Management:
             if record != NULL and not record.marks & FOREIGN:
                 rows.append([kamailio_hash(text_field(record, L_UUID)) & mask, record.serial, self.structure(record)])
         return [end if end < self.table.slot_high else -1, rows]
+
+    def search(self, str wanted not None, uint32_t cursor, uint32_t limit, int most):
+        """[next cursor or -1, [structure, ...]]: of the next `limit` records of the table those that this worker drives
+        and that have `wanted` in one of SEARCHED, at most so many. Case of ASCII letters does not count; "" is in all."""
+        cdef Record *record
+        cdef bytes lower = wanted.encode("utf-8", "surrogateescape").lower()
+        cdef sip_text text = text_of(<const char *>lower, <uint32_t>len(lower))
+        cdef uint32_t high = self.table.slot_high
+        cdef uint32_t end = high if cursor > high or limit > high - cursor else cursor + limit
+        cdef uint32_t i
+        rows = []
+        for i in range(cursor, end):
+            record = self.table.slots[i]
+            if record != NULL and not record.marks & FOREIGN and record_has(record, text):
+                if len(rows) == most:
+                    return [i, rows]
+                rows.append(self.structure(record))
+        return [end if end < high else -1, rows]
 
     cdef dict structure(self, Record *record):
         cdef int64_t now = <int64_t>self.table.epoch_seconds(self.table.now)

@@ -121,6 +121,7 @@ class WorkerRegistrations:
             "find",
             "info",
             "dump",
+            "search",
             "enable",
             "disable",
             "register",
@@ -138,8 +139,9 @@ class WorkerRegistrations:
     def statistics(self) -> dict[str, int]:
         """Counters for Engine.statistics(), named group.name as operators see them."""
         counts = {f"uac.{name}": value for name, value in self.management.counts().items()}
+        # Kamailio's group uac has those three alone.
         quarantined = self.management.quarantined if self._registrations.worker == 0 else 0
-        return counts | {"uac.regquarantined": quarantined}
+        return counts | {"uac_reg.quarantined": quarantined}
 
     def histograms(self) -> dict[str, Callable[[], dict[str, Any]]]:
         """For the metrics of the control part."""

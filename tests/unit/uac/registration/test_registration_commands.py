@@ -50,6 +50,37 @@ def test_disable_while_an_attempt_is_under_way_lets_it_end(accounts):
     assert accounts.recount() == (1, 1, 1)
 
 
+def search(accounts, wanted, limit=2, most=100):
+    """What a search in small steps finds."""
+    found, cursor = [], 0
+    while cursor >= 0 and len(found) < most:
+        cursor, rows = accounts.management.search(wanted, cursor, limit, most - len(found))
+        found += [one["l_uuid"] for one in rows]
+    return found
+
+
+def test_search(accounts):
+    for number in range(7):
+        accounts.management.rows([row(f"Acc{number}", l_username=f"lu{number}", r_username=f"RU{number}",
+                                      auth_username=f"au{number}", r_domain=f"Carrier{number % 2}.example")])
+    assert search(accounts, "") == [f"Acc{number}" for number in range(7)] == search(accounts, "ACC")
+    for wanted in ("c3", "lu3", "ru3", "AU3", "acc3"):
+        assert search(accounts, wanted) == ["Acc3"]
+    assert search(accounts, "carrier1") == ["Acc1", "Acc3", "Acc5"]
+    assert search(accounts, "carrier1", most=2) == ["Acc1", "Acc3"] == search(accounts, "carrier1", 100, 2)
+    for wanted in ("local.example", "127.0.0.1", "secret", "Acc33", "ä", "x" * 2000):     # other columns are not searched
+        assert search(accounts, wanted) == []
+    accounts.management.remove("Acc3")
+    assert search(accounts, "carrier1") == ["Acc1", "Acc5"]
+    assert accounts.management.search("", 2**32 - 1, 2**32 - 1, 5) == [-1, []]
+
+
+def test_search_leaves_out_what_other_workers_drive():
+    accounts = Accounts(workers=2)
+    accounts.management.rows([row(f"acc{number}") for number in range(40)], [number % 2 for number in range(40)])
+    assert search(accounts, "acc") == [f"acc{number}" for number in range(0, 40, 2)]
+
+
 def test_unregister_is_for_good(accounts):
     accounts.register()
     accounts.management.unregister("acc1")
