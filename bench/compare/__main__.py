@@ -1,5 +1,6 @@
 """Command line of the comparison: see `python -m bench.compare --help` and docs/performance.md."""
 import argparse
+import copy
 import json
 import shlex
 import signal
@@ -60,7 +61,7 @@ def parser():
     commands = command.add_subparsers(dest="command", required=True)
 
     def subcommand(name, text, names, pin, rate, rounds):
-        sub = commands.add_parser(name, help=text, description=text, parents=[common])
+        sub = commands.add_parser(name, help=text, description=text, parents=[copy.deepcopy(common)])
         sub.add_argument("--rate", type=positive, default=rate, help="calls per second (default %(default)g)")
         sub.set_defaults(systems=systems(names), pin=pin, runs=rounds)
         return sub

@@ -27,13 +27,15 @@ class Ports:
 @dataclass(frozen=True)
 class StartOptions:
     """What all systems are started with. `uacfast_config`: path of a TOML template instead of bench/uacfast/edge.toml;
-    `uacfast_command`: command line with {config}; `kamailio_memory_mb`: its shared memory."""
+    `uacfast_command`: command line with {config}; `kamailio_memory_mb`: its shared memory,
+    `kamailio_private_mb`: each process's own (100,000 accounts do not load with its default)."""
     workers: int = 1
     scenario: str = "basic"
     database: str = ""
     uacfast_command: str | None = None
     uacfast_config: str | None = None
     kamailio_memory_mb: int = 2048
+    kamailio_private_mb: int = 512
     build: Path = BENCH / "build"
 
 
@@ -122,8 +124,8 @@ class Kamailio(System):
         elif options.scenario == "registrations":
             defines += ["WITH_REGISTRATIONS", f'DATABASE="{options.database}"']
         command = [self.program(), "-DD", "-E", "-f", str(BENCH / "kamailio" / "kamailio.cfg"),
-                   "-m", str(options.kamailio_memory_mb), "-M", "32", "-P", f"{folder}/pid", "-Y", str(folder),
-                   "-w", str(folder)]
+                   "-m", str(options.kamailio_memory_mb), "-M", str(options.kamailio_private_mb),
+                   "-P", f"{folder}/pid", "-Y", str(folder), "-w", str(folder)]
         for define in defines:
             command += ["-A", define]
         if self.memory_manager:
