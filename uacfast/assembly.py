@@ -16,8 +16,8 @@ from uacfast.proxy.features import EdgeFeatures
 from uacfast.proxy.settings import ProxySettings
 from uacfast.routing import script_file
 from uacfast.routing.admission import Subscribers
-from uacfast.routing.pv import pseudo_variable
 from uacfast.routing.events import EventSink
+from uacfast.routing.pv import pseudo_variable
 from uacfast.routing.registrations import ScriptRegistrations
 from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
@@ -314,4 +314,7 @@ def _known_addresses(resolver, host: str, port: int) -> list[str] | None:
 
 def _tell_all(sinks: list[Callable[..., None]], description: RequestDescription, response: Any) -> None:
     for sink in sinks:
-        sink(description, response)
+        try:
+            sink(description, response)
+        except Exception:       # the others hear it all the same, and who sent the request gets the outcome
+            logger.exception("the event of a request of our own could not be told")

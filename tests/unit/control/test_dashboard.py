@@ -93,6 +93,26 @@ def test_what_it_shows(page):
     page(scenario, actions=False)
 
 
+def test_time_left_of_a_ramp(serve, tmp_path):
+    registrations, left = Registrations(), [1000]
+
+    def metrics():
+        left[0] -= left[0] > 100 and 100         # a step with each look, then it stands still
+        return {"states": {"unregistered": left[0], "registered": 1000 - left[0]}, "counters": {}, "responses": {},
+                "waiting": left[0], "in_flight": 0, "octets": 0}
+
+    def prepare(server):
+        registrations.prepare(server)
+        server.commands["reg.metrics"] = metrics
+
+    async def play(server, _listeners):
+        host, port = server.config.control.http_address
+        async with Browser(tmp_path) as browser:
+            await browser.open(f"http://{host}:{port}/")
+            await browser.until(f"/all answered in about1\\d s$/.test({TEXT.format('states')})")
+    serve('http = "127.0.0.1:PORT"\n', play, prepare)
+
+
 def test_searching(page):
     async def scenario(browser, _registrations):
         await browser.evaluate("document.getElementById('search').value = 'ID2'")
