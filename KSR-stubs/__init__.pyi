@@ -343,7 +343,8 @@ class _Auth:
         """The same, always 407."""
 
     def pv_auth_check(self, srealm: str, spasswd: str, vflags: int, vchecks: int) -> int:
-        """Check the credentials against a password. `vflags`: 1 it is an HA1; `vchecks`: as auth_db.auth_check()'s flags."""
+        """Check the credentials against a password. `vflags`: 1 it is an HA1; `vchecks`: as auth_db.auth_check()'s
+        flags."""
 
     def pv_proxy_authenticate(self, realm: str, passwd: str, flags: int) -> int:
         """The same for Proxy-Authorization, whatever the method."""
@@ -364,7 +365,8 @@ class _AuthDb:
     The database is asked by the control part; only this message waits for the answer."""
 
     def auth_check(self, srealm: str, stable: str, iflags: int) -> int:
-        """Check the credentials against the subscriber table. `iflags`: 1 the user must be From's (REGISTER: and To's) and the
+        """Check the credentials against the subscriber table. `iflags`: 1 the user must be From's (REGISTER: and To's)
+        and the
         domains the realm; 3 the same, but not for INVITE, BYE, PRACK, UPDATE, MESSAGE. ACK and CANCEL: always 1."""
 
     def is_subscriber(self, suri: str, stable: str, iflags: int) -> int:
@@ -492,7 +494,8 @@ class _Hdr:
         """1: there is such a header; -1: there is none."""
 
     def match_content(self, hname: str, op: str, mval: str, hi: str) -> bool:
-        """Whether a value compares so with `mval`: eq, ne, sw, in or re; `hi`: "f" the first header of that name, "l" the
+        """Whether a value compares so with `mval`: eq, ne, sw, in or re; `hi`: "f" the first header of that name, "l"
+        the
         last, "a" any of them. A real bool."""
 
     def remove(self, hname: str) -> int:
@@ -960,13 +963,13 @@ class _Pvx:
     def xavi_get(self, root: str) -> str | int | None:
         """$xavi(root): the newest value, None when there is none."""
 
-    def xavi_get_keys(self, root: str, index: Py_ssize_t) -> int:
+    def xavi_get_keys(self, root: str, index: int) -> int:
         """The fields of one record; None when there is none with that number."""
 
     def xavi_getd(self, root: str) -> int:
         """All records, each {field: [values, the newest first]}; None when there are none."""
 
-    def xavi_getd_p1(self, root: str, index: Py_ssize_t) -> int:
+    def xavi_getd_p1(self, root: str, index: int) -> int:
         """One record, {field: [values, the newest first]}; None when there is none with that number."""
 
     def xavi_gete(self, root: str) -> str | int: ...
@@ -998,22 +1001,22 @@ class _Pvx:
     def xavp_child_sets(self, root: str, field: str, value: str) -> int:
         """Write the field of the newest record; it is made when there is none."""
 
-    def xavp_copy(self, source: str, index: Py_ssize_t, destination: str) -> int:
+    def xavp_copy(self, source: str, index: int, destination: str) -> int:
         """A copy of one record as the newest of another name."""
 
-    def xavp_copy_dst(self, source: str, index: Py_ssize_t, destination: str, place: Py_ssize_t) -> int:
+    def xavp_copy_dst(self, source: str, index: int, destination: str, place: int) -> int:
         """A copy of one record in the place of another."""
 
     def xavp_get(self, root: str) -> str | int | None:
         """$xavp(root): the newest value, None when there is none."""
 
-    def xavp_get_keys(self, root: str, index: Py_ssize_t) -> int:
+    def xavp_get_keys(self, root: str, index: int) -> int:
         """The fields of one record; None when there is none with that number."""
 
     def xavp_getd(self, root: str) -> int:
         """All records, each {field: [values, the newest first]}; None when there are none."""
 
-    def xavp_getd_p1(self, root: str, index: Py_ssize_t) -> int:
+    def xavp_getd_p1(self, root: str, index: int) -> int:
         """One record, {field: [values, the newest first]}; None when there is none with that number."""
 
     def xavp_gete(self, root: str) -> str | int: ...
@@ -1085,7 +1088,8 @@ class _Registrar:
         """Add a header with the socket that the request came to: `name: udp:host:port`."""
 
     def lookup(self, table: str) -> int:
-        """Let the Request-URI's bindings be where the request goes: the best becomes the Request-URI, the others branches.
+        """Let the Request-URI's bindings be where the request goes: the best becomes the Request-URI, the others
+        branches.
         1; -1: not registered; -2: no contact takes this method; -3: error."""
 
     def lookup_branches(self, table: str) -> int:
@@ -1113,8 +1117,10 @@ class _Registrar:
         """1: `uri` is registered; "": the Request-URI's."""
 
     def save(self, table: str, flags: int) -> int:
-        """Carry this REGISTER out and answer it. 1 inserted, 2 updated, 3 deleted, 4 only asked; -1 refused, -2 too many
-        contacts. `flags`: 2 send no answer, 4 the new contact replaces all others, 16 keep the answer's lines for a reply."""
+        """Carry this REGISTER out and answer it. 1 inserted, 2 updated, 3 deleted, 4 only asked; -1 refused, -2 too
+        many
+        contacts. `flags`: 2 send no answer, 4 the new contact replaces all others, 16 keep the answer's lines for a
+        reply."""
 
     def save_uri(self, table: str, flags: int, uri: str) -> int:
         """save() for the address of record of `uri` in place of To's."""
@@ -1320,7 +1326,8 @@ sl: _Sl
 class _Textops:
     """KSR.textops: header lines, bodies and texts searched and changed (kemi-python.md §3.10).
 
-    Searching uses the routes' automata (linear in the text); substitution needs groups and uses Python's re. What is searched is
+    Searching uses the routes' automata (linear in the text); substitution needs groups and uses Python's re. What is
+    searched is
     the message as received; what is changed shows after textopsx.msg_apply_changes()."""
 
     def append_hf(self, htxt: str) -> int:
@@ -1390,7 +1397,8 @@ class _Textops:
         """The same in the body."""
 
     def replace_str(self, match: str, repl: str, mode: str) -> int:
-        """Put `repl` in place of `match`, taken as it is; mode: "a" all, "f" the first, with "i" without regard to case."""
+        """Put `repl` in place of `match`, taken as it is; mode: "a" all, "f" the first, with "i" without regard to
+        case."""
 
     def search(self, sre: str) -> int:
         """1: the expression is found somewhere in the message."""

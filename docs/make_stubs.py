@@ -81,6 +81,7 @@ def parameters(function):
         kind, _, name = part.rpartition(" ")
         name, _, default = name.partition("=")
         if name != "self":
+            kind = "int" if kind == "Py_ssize_t" else kind
             found.append(f"{name}: {kind or 'int'}" + (" = ..." if default else ""))
     return found
 

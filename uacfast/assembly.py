@@ -57,7 +57,7 @@ class AssembledEngine:
         self._rank = worker + 1
         self._script: Script | None = None
         self._watchdog: Watchdog | None = None
-        self._script_version = 1
+        self._script_version = 0
         # What the control part may call by name (plain data in and out, may be coroutines, raise Fault), and the way
         # to it, which the worker sets: uacfast.worker.Control.
         self.commands: dict[str, Callable[..., Any]] = dialog_commands(self.engine)

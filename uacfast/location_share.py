@@ -4,8 +4,8 @@ from typing import Any
 
 from uacfast.proxy.location import Binding, Location
 
-FIELDS = ("contact", "expires", "call_id", "cseq", "q", "received", "path", "user_agent", "instance", "reg_id", "methods",
-          "branch_flags", "socket", "modified", "ruid")
+FIELDS = ("contact", "expires", "call_id", "cseq", "q", "received", "path", "user_agent", "instance", "reg_id",
+          "methods", "branch_flags", "socket", "modified", "ruid")
 
 
 def to_row(binding: Binding) -> list[Any]:

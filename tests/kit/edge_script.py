@@ -1,7 +1,8 @@
 """A whole SIP edge as a KSR script: registrar, authentication, NAT, flood ban, record-routing, forking callbacks.
 
-It makes the calls of Kamailio's usual Python edge in their order, with its checks of results (kemi-python.md §2); what it
-does with an input is the acceptance transcript of §2.1. Run by uacfast; importing it as a module of tests does nothing.
+It makes the calls of Kamailio's usual Python edge in their order, with its checks of results (kemi-python.md §2); what
+it does with an input is the acceptance transcript of §2.1. Run by uacfast; importing it as a module of tests does
+nothing.
 """
 import KSR
 

@@ -267,3 +267,36 @@ class Challenger(Kamailio):
                             ("CHECK_FUNCTION", check), ("CHALLENGE_FUNCTION", challenge), ("FLAGS", str(flags))):
             text = text.replace(mark, value)
         self.file.write_text(text)
+
+
+class KamailioRegistrar(Kamailio):
+    """A Kamailio that is a registrar: registrar, usrloc and auth_db with a SQLite database of subscribers.
+
+    `parameters`: (module, name, value). The realm is carrier.example.
+    """
+
+    def __init__(self, directory: Path, listen: str, database: Path, *parameters: tuple[str, str, object]) -> None:
+        super().__init__(directory, Configuration(listen=(listen,)))
+        self.binrpc = f"unixs:{self.directory}/ctl"
+        lines = [f'modparam("{module}", "{name}", {json.dumps(value)})' for module, name, value in parameters]
+        text = (TEMPLATE.parent / "registrar.cfg").read_text()
+        for mark, value in (("# LISTEN", f"listen={listen}"), ("# PARAMETERS", "\n".join(lines)),
+                            ("BINRPC", self.binrpc), ("DATABASE", f"sqlite://{database}")):
+            text = text.replace(mark, value)
+        self.file.write_text(text)
+
+    def command_output(self, *arguments: str) -> str:
+        """What kamcmd prints."""
+        done = subprocess.run([required("kamcmd"), "-s", self.binrpc, *arguments], capture_output=True, text=True,
+                              timeout=20)
+        return done.stdout
+
+    def contact(self, user: str) -> str | None:
+        """The contact of an address of record, as `ul.lookup` prints it; None when it has none."""
+        found = self.command_output("ul.lookup", "location", user)
+        return found if "Address:" in found else None
+
+    def registers(self) -> int:
+        """REGISTERs that have come."""
+        return int(re.search(r"rcv_requests_register: (\d+)", self.command_output(
+            "stats.fetchn", "core:rcv_requests_register"))[1])

@@ -1,4 +1,5 @@
 """The acceptance transcript of a KSR edge (kemi-python.md §2.1), against a real database of callers."""
+
 import contextlib
 import re
 import sqlite3
@@ -10,7 +11,7 @@ import pytest
 
 from kit.configuration import Configuration
 from kit.digest import expected_response, parameters
-from kit.endpoint import Endpoint, is_reply, is_request, token
+from kit.endpoint import Endpoint, is_reply, token
 from kit.message import Message, uri_of
 from kit.ports import free_port
 from kit.programs import REPOSITORY, Uacfast
@@ -22,21 +23,37 @@ PASSWORD = "wonderland"
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
     path = tmp_path_factory.mktemp("callers") / "callers.db"
-    subprocess.run([sys.executable, "-m", "uacfast", "db", "init", f"sqlite:///{path}"], check=True, cwd=REPOSITORY,
-                   capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "uacfast", "db", "init", f"sqlite:///{path}"],
+        check=True,
+        cwd=REPOSITORY,
+        capture_output=True,
+    )
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("INSERT INTO subscriber (username, domain, password) VALUES ('alice', '127.0.0.1', ?)", [PASSWORD])
+        connection.execute(
+            "INSERT INTO subscriber (username, domain, password) VALUES ('alice', '127.0.0.1', ?)", [PASSWORD]
+        )
         connection.commit()
     return path
 
 
 @pytest.fixture(scope="module")
 def edge(session_directory, database):
-    extra = (f'\n[script]\nfile = "{SCRIPT}"\n[auth_db]\ndb_url = "sqlite:///{database}"\ncalculate_ha1 = true\n'
-             '[[htable]]\nname = "ipban"\nautoexpire = 300\n[pike]\nreqs_density_per_unit = 16\nsampling_time_unit = 2\n')
-    proxy = Uacfast(session_directory, Configuration(
-        listen=(f"udp:127.0.0.1:{free_port()}",), routes=(), extra=extra, server={"alias": ["local.example"]},
-        rr={"append_fromtag": False, "enable_full_lr": True}, uac={"restore_mode": "none"}))
+    extra = (
+        f'\n[script]\nfile = "{SCRIPT}"\n[auth_db]\ndb_url = "sqlite:///{database}"\ncalculate_ha1 = true\n'
+        '[[htable]]\nname = "ipban"\nautoexpire = 300\n[pike]\nreqs_density_per_unit = 16\nsampling_time_unit = 2\n'
+    )
+    proxy = Uacfast(
+        session_directory,
+        Configuration(
+            listen=(f"udp:127.0.0.1:{free_port()}",),
+            routes=(),
+            extra=extra,
+            server={"alias": ["local.example"]},
+            rr={"append_fromtag": False, "enable_full_lr": True},
+            uac={"restore_mode": "none"},
+        ),
+    )
     proxy.start()
     yield proxy
     proxy.stop()
@@ -72,12 +89,25 @@ def credentials(challenge, method, uri, username="alice", password=PASSWORD, hea
 def register(phone, edge, *headers, contact=None, password=PASSWORD, status=200, expires=600):
     """REGISTER alice with credentials; the last reply. The contact "*" removes all of hers."""
     uri = f"sip:{edge.sent_by}"
-    details = {"from_": "<sip:alice@127.0.0.1>", "to": "<sip:alice@127.0.0.1>", "call_id": token("reg"), "contact": False}
+    details = {
+        "from_": "<sip:alice@127.0.0.1>",
+        "to": "<sip:alice@127.0.0.1>",
+        "call_id": token("reg"),
+        "contact": False,
+    }
     contact = "*" if contact == "*" else f"<{contact or phone.uri('alice')}>"
     lines = (f"Contact: {contact}", f"Expires: {expires}", *headers)
     challenge = ask(phone, edge, "REGISTER", uri, 401, headers=lines, **details)
-    return ask(phone, edge, "REGISTER", uri, status, cseq=2, headers=(
-        *lines, credentials(challenge, "REGISTER", uri, password=password)), **details)
+    return ask(
+        phone,
+        edge,
+        "REGISTER",
+        uri,
+        status,
+        cseq=2,
+        headers=(*lines, credentials(challenge, "REGISTER", uri, password=password)),
+        **details,
+    )
 
 
 FOREIGN = {"from_": "<sip:carol@elsewhere.example>", "to": "<sip:alice@local.example>"}
@@ -107,7 +137,9 @@ def test_without_call_id_there_is_no_answer(edge, phone):
 
 
 def test_register_is_challenged(edge, phone):
-    reply = ask(phone, edge, "REGISTER", f"sip:{edge.sent_by}", 401, from_="<sip:alice@127.0.0.1>", to="<sip:alice@127.0.0.1>")
+    reply = ask(
+        phone, edge, "REGISTER", f"sip:{edge.sent_by}", 401, from_="<sip:alice@127.0.0.1>", to="<sip:alice@127.0.0.1>"
+    )
     assert reply.reason == "Unauthorized"
     assert re.fullmatch(r'Digest realm="127\.0\.0\.1", nonce="[^"]+"', reply.get("WWW-Authenticate"))
 
@@ -125,6 +157,11 @@ def test_register_from_behind_a_nat(edge, phone):
 
 def test_wrong_password(edge, phone):
     register(phone, edge, password="wrong", status=401)
+
+
+def test_a_refused_register_is_answered_once(edge, phone):
+    assert register(phone, edge, expires=5, status=423).get("Min-Expires") == "60"
+    phone.expect_nothing()
 
 
 def test_not_relaying(edge, phone):
@@ -150,8 +187,19 @@ def test_unknown_user(edge, phone):
     phone.send(text, edge.address)
     again = phone.receive_reply(404)
     assert again.to_tag == reply.to_tag, "a transaction answers the copy"
-    phone.send(phone.request("ACK", "sip:nobody@local.example", branch=branch, call_id=call_id, from_tag="f",
-                             from_=FOREIGN["from_"], to=FOREIGN["to"], to_tag=reply.to_tag), edge.address)
+    phone.send(
+        phone.request(
+            "ACK",
+            "sip:nobody@local.example",
+            branch=branch,
+            call_id=call_id,
+            from_tag="f",
+            from_=FOREIGN["from_"],
+            to=FOREIGN["to"],
+            to_tag=reply.to_tag,
+        ),
+        edge.address,
+    )
     phone.expect_nothing(0.7)
 
 
@@ -200,9 +248,19 @@ def test_contact_alias_and_back(edge, phone, peer):
     assert "nat=yes" not in invite.get("Record-Route")
     phone.reply(invite, 200, "OK", to_tag="t1", headers=(f"Contact: <{phone.uri('alice')}>",))
     answer = peer.receive_reply(200)
-    phone.send(phone.request("BYE", uri_of(invite.get("Contact")), from_=FOREIGN["to"], from_tag="t1", to=FOREIGN["from_"],
-                             to_tag=invite.from_tag, call_id=answer.call_id, routes=invite.values("Record-Route")),
-               edge.address)
+    phone.send(
+        phone.request(
+            "BYE",
+            uri_of(invite.get("Contact")),
+            from_=FOREIGN["to"],
+            from_tag="t1",
+            to=FOREIGN["from_"],
+            to_tag=invite.from_tag,
+            call_id=answer.call_id,
+            routes=invite.values("Record-Route"),
+        ),
+        edge.address,
+    )
     bye = peer.receive_request("BYE")
     assert bye.request_uri == "sip:x@10.0.0.9:5060"
     peer.reply(bye, 200, "OK")
@@ -214,8 +272,14 @@ def test_cancel(edge, phone, peer):
     phone.reply(invite, 180, "Ringing", to_tag="t1")
     peer.receive_reply(180)
     sent = Message.parse(text.encode())
-    cancel = peer.request("CANCEL", "sip:alice@local.example", via=sent.get("Via"), call_id=sent.call_id,
-                          from_tag=sent.from_tag, **FOREIGN)
+    cancel = peer.request(
+        "CANCEL",
+        "sip:alice@local.example",
+        via=sent.get("Via"),
+        call_id=sent.call_id,
+        from_tag=sent.from_tag,
+        **FOREIGN,
+    )
     peer.send(cancel, edge.address)
     assert peer.receive_reply(200, "CANCEL").reason == "canceling"
     arrived = phone.receive_request("CANCEL")
@@ -250,6 +314,7 @@ def test_outbound_of_a_local_caller(edge, phone, peer):
 
 def test_flood(edge, endpoint):
     import time
+
     source: Endpoint = endpoint("127.0.0.2")
     for _ in range(60):
         source.send(source.request("OPTIONS", f"sip:{edge.sent_by}"), edge.address)
@@ -258,5 +323,3 @@ def test_flood(edge, endpoint):
     assert edge.stderr.count("ALERT: pike blocking OPTIONS from") == 1
     source.send(source.request("OPTIONS", f"sip:{edge.sent_by}"), edge.address)
     source.expect_nothing()
-
-

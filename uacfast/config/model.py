@@ -209,7 +209,7 @@ class AuthUser(Table, frozen=True, kw_only=True):
 class Auth(Table, frozen=True, kw_only=True):
     """[auth]: challenges to callers (Kamailio auth); routes with `authenticate` and scripts use them."""
 
-    secret: v.SecretText = ""                          # makes nonces; the same on all nodes. "": a new one at each start
+    secret: v.SecretText = ""                          # makes nonces; the same on all nodes; "": new at each start
     nonce_expire: v.Seconds = 300                      # seconds
     nonce_count: v.Flag = False                        # with a qop, refuse a nonce count that was there before
     algorithm: tuple[Literal["MD5", "SHA-256", "SHA-512-256"], ...] = ()   # offered in this order, a header line each;
@@ -250,7 +250,7 @@ class Pike(Table, frozen=True, kw_only=True):
     reqs_density_per_unit: v.CountOrZero = 0           # requests in one time unit; 0: nobody is counted
     sampling_time_unit: v.Seconds = 2                  # seconds
     remove_latency: v.Seconds = 120                    # seconds after which a silent source is forgotten
-    ipv4_prefix: Annotated[int, Meta(ge=1, le=32, description="an integer from 1 to 32")] = 32   # own: who counts as one
+    ipv4_prefix: Annotated[int, Meta(ge=1, le=32, description="an integer from 1 to 32")] = 32   # own: who is one
     ipv6_prefix: Annotated[int, Meta(ge=1, le=128, description="an integer from 1 to 128")] = 64
     max_sources: v.Count = 65_536                      # own: sources known at a time
     allow_group: v.CountOrZero = 0                     # own: a group of [[permissions.address]] that is not counted
@@ -270,7 +270,7 @@ class HashTable(Table, frozen=True, kw_only=True):
 
 
 class Registrar(Table, frozen=True, kw_only=True):
-    """[registrar]: REGISTER in routes with `registrar` and in scripts (Kamailio registrar). Bindings are kept in memory."""
+    """[registrar]: REGISTER in routes with `registrar` and in scripts (Kamailio registrar). Bindings are in memory."""
 
     default_expires: v.Seconds = 3_600                 # seconds, when the request names none
     min_expires: v.SecondsOrZero = 60                  # seconds; less is answered 423

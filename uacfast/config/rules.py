@@ -91,7 +91,8 @@ def _restore(reader: Reader, config: Config) -> None:
     names = {uac.rr_from_store_param, uac.rr_to_store_param}
     dialog = config.dialog.rr_param
     if ((dialog in names or not dialog)
-            and not reader.failed(("dialog", "rr_param"), ("uac", "rr_from_store_param"), ("uac", "rr_to_store_param"))):
+            and not reader.failed(("dialog", "rr_param"), ("uac", "rr_from_store_param"),
+                                  ("uac", "rr_to_store_param"))):
         reader.problem(("dialog", "rr_param"), "expected a parameter name that uac does not use", dialog)
     if (uac.rr_from_store_param and uac.rr_from_store_param == uac.rr_to_store_param
             and not reader.failed(("uac", "rr_from_store_param"), ("uac", "rr_to_store_param"))):
@@ -186,7 +187,7 @@ def _callers(reader: Reader, config: Config) -> None:
             reader.problem(path + ("table",), "expected auth_db.db_url as well: the database that has this table",
                            route.authenticate.table)
         elif not route.authenticate.table and not config.auth.user and not reader.failed(("auth", "user")):
-            reader.problem(path, "expected table = \"subscriber\" or at least one [[auth.user]]: nobody could log in", {})
+            reader.problem(path, "expected table = \"subscriber\" or at least one [[auth.user]]: nobody can log in", {})
 
 
 def _sources(reader: Reader, config: Config) -> None:
@@ -202,8 +203,8 @@ def _sources(reader: Reader, config: Config) -> None:
     names: dict[str, int] = {}
     for index, table in enumerate(config.htable):
         if table is not None and names.setdefault(table.name, index) != index:
-            reader.problem(("htable", index, "name"), f"expected another name: htable[{names[table.name]}] has this one",
-                           table.name)
+            reader.problem(("htable", index, "name"),
+                           f"expected another name: htable[{names[table.name]}] has this one", table.name)
 
 
 def _routes(reader: Reader, config: Config, tables: dict[str, Any]) -> None:

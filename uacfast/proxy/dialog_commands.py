@@ -11,8 +11,8 @@ def dialog_commands(engine: Any) -> dict[str, Callable[..., Any]]:
     """{Kamailio's command: function} over the dialogs of a proxy.engine.Engine.
 
     Those that name one dialog raise Fault 404 on a worker that does not have it; wrong arguments are answered with the
-    codes and words of Kamailio 5.6.3. `dlg.list`, `dlg.list_ctx` and `dlg.briefing` return a list of dicts, `dlg.dlg_list`
-    a dict or None, `dlg.stats_active` a dict of counts to be added up, the others None.
+    codes and words of Kamailio 5.6.3. `dlg.list`, `dlg.list_ctx` and `dlg.briefing` return a list of dicts,
+    `dlg.dlg_list` a dict or None, `dlg.stats_active` a dict of counts to be added up, the others None.
     """
     dialogs = engine.dialogs
 

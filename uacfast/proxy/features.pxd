@@ -18,7 +18,7 @@ cdef class EdgeFeatures:
     cdef readonly Registrar registrar
     cdef readonly HashTables hash_tables
     cdef dict users                          # (username, realm) -> UserSecret; realm b"": any
-    cdef public object subscribers           # async callable(table, username, domain) -> dict or None; None: no database
+    cdef public object subscribers           # async (table, username, domain) -> dict or None; None: no database
     cdef public bint calculate_ha1           # the database has passwords, not HA1
     cdef public bint use_domain              # look users up by domain as well
 

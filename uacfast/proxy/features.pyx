@@ -3,7 +3,8 @@ import os
 
 
 cdef class EdgeFeatures:
-    """Everything off or empty until the configuration says otherwise; a reload changes the parts, their contents stay."""
+    """Everything off or empty until the configuration says otherwise; a reload changes the parts, their contents
+    stay."""
 
     def __init__(self, TransactionTable table not None, bytes secret=None):
         """`secret`: makes nonces; None: a random one."""

@@ -1,6 +1,7 @@
 """How many requests a source sends in a time unit, and whether that is too many (Kamailio: pike).
 
-A fixed table: who comes when its set is full takes the place of who was silent longest, so strangers cannot make it grow.
+A fixed table: who comes when its set is full takes the place of who was silent longest, so strangers cannot make it
+grow.
 Sources are told apart by a keyed hash of their network prefix, so they cannot aim at each other's places either.
 """
 import os
@@ -18,15 +19,18 @@ cdef enum:
 
 
 cdef class FloodGuard:
-    """`density` requests per `unit` (ms) are let through from each source; a source that stays below that in one whole unit
-    is free again, one that is silent for `remove_latency` (ms) is forgotten. `capacity`: sources that are known at a time.
+    """`density` requests per `unit` (ms) are let through from each source; a source that stays below that in one whole
+    unit
+    is free again, one that is silent for `remove_latency` (ms) is forgotten. `capacity`: sources that are known at a
+    time.
     """
 
     def __cinit__(self, *, uint32_t density, uint32_t unit, uint32_t remove_latency=120_000, int ipv4_prefix=32,
                   int ipv6_prefix=64, uint32_t capacity=65536, bytes key=None):
         cdef uint32_t sets = 1
         if density == 0 or unit == 0 or not 1 <= ipv4_prefix <= 32 or not 1 <= ipv6_prefix <= 128:
-            raise ValueError("A flood guard needs a density and a time unit above 0, and prefixes of 1 to 32 and 1 to 128.")
+            raise ValueError("A flood guard needs a density and a time unit above 0, and prefixes of 1 to 32 and 1 to "
+                             "128.")
         while sets * SET_SIZE < capacity:
             sets *= 2
         self.set_count = sets

@@ -1,6 +1,7 @@
 """Named tables of values with an expiry, for scripts and $sht(...) (Kamailio: htable).
 
-Keys are text, values text or integers. A table is bounded: when it is full nothing more is taken. Expired cells are dropped when they are touched, and some at every write, so that what nobody asks for
+Keys are text, values text or integers. A table is bounded: when it is full nothing more is taken. Expired cells are
+dropped when they are touched, and some at every write, so that what nobody asks for
 again does not stay.
 """
 import heapq
@@ -15,7 +16,8 @@ cdef class Cell:
 
 
 cdef class HashTable:
-    """One table. `auto_expire`: seconds a cell lives, 0: for ever; `initial`: what an absent key reads as, None: nothing;
+    """One table. `auto_expire`: seconds a cell lives, 0: for ever; `initial`: what an absent key reads as, None:
+    nothing;
     `update_expire`: whether a write to a living cell begins its time anew. Times that callers give are milliseconds.
     """
 
@@ -124,7 +126,8 @@ cdef class HashTable:
         return value if self.set(key, value, now) else None
 
     def remove_where(self, str part, str operator, text):
-        """Drop the cells whose "name" or "value" compares so with `text`: eq, ne, re or sw (starts with); how many went.
+        """Drop the cells whose "name" or "value" compares so with `text`: eq, ne, re or sw (starts with); how many
+        went.
         ValueError, a sentence, for another operator or a broken expression."""
         holds = comparison(operator, text)
         gone = [key for key, cell in self.cells.items()

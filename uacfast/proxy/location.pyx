@@ -1,6 +1,7 @@
 """Where registered users are: address of record -> bindings, in memory (Kamailio: usrloc).
 
-What is expired is not shown, and leaves memory soon after: each record stands in a calendar under the second in which its
+What is expired is not shown, and leaves memory soon after: each record stands in a calendar under the second in which
+its
 first binding expires, so no sweep ever walks over what is still alive. Times are milliseconds of the worker's clock.
 """
 import os

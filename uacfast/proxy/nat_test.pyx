@@ -97,7 +97,8 @@ cdef bint contact_test(SipMessage message, int tests) noexcept:
 cdef bint nat_uac_test(SipMessage message, int tests) noexcept:
     """Whether one of the tests says that the sender sits behind a NAT. The topmost Via is parsed already."""
     cdef udp_address address
-    if tests & NAT_VIA_PORT_DIFFERS and (message.via.port if message.via.port else 5060) != address_port(&message.source):
+    if (tests & NAT_VIA_PORT_DIFFERS
+            and (message.via.port if message.via.port else 5060) != address_port(&message.source)):
         return True
     if tests & NAT_VIA_DIFFERS and not (address_from_text(message.via.host, 0, &address)
                                         and same_host(&address, &message.source)):
@@ -106,7 +107,8 @@ cdef bint nat_uac_test(SipMessage message, int tests) noexcept:
         return True
     if tests & NAT_SOURCE_PRIVATE and is_private(&message.source):
         return True
-    if tests & NAT_WEBSOCKET and (sip_text_is(message.via.transport, b"ws") or sip_text_is(message.via.transport, b"wss")):
+    if tests & NAT_WEBSOCKET and (sip_text_is(message.via.transport, b"ws")
+                                  or sip_text_is(message.via.transport, b"wss")):
         return True
     if (tests & (NAT_CONTACT_PRIVATE | NAT_CONTACT_PORT_DIFFERS | NAT_CONTACT_HOST_DIFFERS)
             and contact_test(message, tests)):

@@ -1,6 +1,7 @@
 """REGISTER: what it asks for, checked and put into the location (RFC 3261 §10.3; Kamailio: registrar).
 
-All or nothing: every Contact is read and checked before the location is touched. Authentication (step 3) is the affair of
+All or nothing: every Contact is read and checked before the location is touched. Authentication (step 3) is the affair
+of
 who calls. Times are milliseconds of the worker's clock, what messages carry are seconds.
 """
 from urllib.parse import unquote_to_bytes
@@ -155,7 +156,8 @@ cdef class Registrar:
             return None
         if sip_parameter_find(text_in(parameters), b"+sip.instance", &value) and value.at != NULL:
             instance = bytes_of(value)
-        if not (sip_parameter_find(text_in(parameters), b"reg-id", &value) and sip_text_to_uint(value, 0xffffffff, &number)):
+        if not (sip_parameter_find(text_in(parameters), b"reg-id", &value)
+                and sip_text_to_uint(value, 0xffffffff, &number)):
             number = 0
         sip_parameter_find(text_in(parameters), b"methods", &methods)
         return Binding(uri, expires=0, call_id=bytes_of(request.call_id), cseq=request.cseq.number, q=q, path=path,

@@ -44,8 +44,10 @@ cdef class DigestServer:
     cdef AuthResult check_nonce(self, const DigestFields *credentials, uint64_t now) except? AUTH_ERROR
     cdef AuthResult count_nonce(self, const DigestFields *credentials) except? AUTH_ERROR
     cpdef bytes challenge_lines(self, bytes header_name, bytes realm, int flags, uint64_t now)
-    cdef int find_credentials(self, SipMessage request, int header_id, sip_text realm, DigestFields *credentials) noexcept
-    cdef AuthResult verify(self, SipMessage request, const DigestFields *credentials, UserSecret user) except? AUTH_ERROR
+    cdef int find_credentials(self, SipMessage request, int header_id, sip_text realm,
+                              DigestFields *credentials) noexcept
+    cdef AuthResult verify(self, SipMessage request, const DigestFields *credentials,
+                           UserSecret user) except? AUTH_ERROR
 
 
 cdef bint user_may_speak(SipMessage request, const DigestFields *credentials, int flags) noexcept

@@ -1,6 +1,7 @@
 """Digest authentication of callers: challenges of ours, and what comes back (RFC 7616; Kamailio: auth).
 
-A nonce is its time and a keyed hash over time and realm, so that nothing is kept for a challenge: every worker and every
+A nonce is its time and a keyed hash over time and realm, so that nothing is kept for a challenge: every worker and
+every
 node with the same secret accepts it until it expires. Times are seconds since 1970.
 """
 import base64
@@ -65,7 +66,8 @@ cdef class DigestServer:
     `nonce_count`: with a qop, refuse a nonce count that was there before (at most `max_counts` nonces are remembered).
     """
 
-    def __init__(self, bytes secret not None, *, nonce_expire=300, algorithms=(), nonce_count=False, max_counts=100_000):
+    def __init__(self, bytes secret not None, *, nonce_expire=300, algorithms=(), nonce_count=False,
+                 max_counts=100_000):
         self.secret = secret
         self.counts = {}
         self.max_counts = max_counts
@@ -148,7 +150,8 @@ cdef class DigestServer:
             header = sip_next_header(&request.index, header)
         return -1
 
-    cdef AuthResult verify(self, SipMessage request, const DigestFields *credentials, UserSecret user) except? AUTH_ERROR:
+    cdef AuthResult verify(self, SipMessage request, const DigestFields *credentials,
+                           UserSecret user) except? AUTH_ERROR:
         """Whether the response fits the user's secret, and the nonce count rises."""
         cdef Secret secret
         cdef char[DIGEST_HEX_MAX] ha1

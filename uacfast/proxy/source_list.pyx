@@ -1,6 +1,7 @@
 """Groups of networks that requests may come from: Kamailio's `address` table (permissions module).
 
-A row is (group, network, port); port 0 stands for every port. Groups keep their identity when the rows are replaced, so a
+A row is (group, network, port); port 0 stands for every port. Groups keep their identity when the rows are replaced, so
+a
 route holds its group and asks it without looking anything up.
 """
 from uacfast.leaves.address cimport address_from_text, address_port

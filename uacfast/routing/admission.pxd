@@ -35,7 +35,8 @@ cdef class Admission:
     cdef bytes reason, lines     # what the decision refers to
 
     cdef Admitted admit(self, SipMessage request, UdpTransport transport, Decision *decision) except ADMISSION_FAILED
-    cdef Admitted authenticate(self, SipMessage request, UdpTransport transport, Decision *decision) except ADMISSION_FAILED
+    cdef Admitted authenticate(self, SipMessage request, UdpTransport transport,
+                               Decision *decision) except ADMISSION_FAILED
     cdef Admitted reply(self, Decision *decision, int status, bytes reason, bytes lines) except ADMISSION_FAILED
     cdef Admitted challenge_again(self, SipMessage request, Decision *decision, bytes realm, int flags,
                                   unsigned long now) except ADMISSION_FAILED

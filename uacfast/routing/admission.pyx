@@ -1,6 +1,7 @@
 """What a route asks for before it relays: credentials, a REGISTER carried out, a registered user found.
 
-When a database has to be asked, the request is put aside and comes in again once the answer is known; its answer is kept
+When a database has to be asked, the request is put aside and comes in again once the answer is known; its answer is
+kept
 for a few seconds, so that this time it goes through. Retransmissions meanwhile wait for the same answer.
 """
 import asyncio
@@ -48,7 +49,8 @@ cdef class Subscribers:
         self.tasks = set()
 
     cdef object find(self, SipMessage request, str table, str username, str realm):
-        """The UserSecret, None (nobody of that name) or the Exception that came in its place; WAITING: not known yet, the
+        """The UserSecret, None (nobody of that name) or the Exception that came in its place; WAITING: not known yet,
+        the
         request comes in again."""
         cdef tuple key = (table, username, realm)
         found = self.known.get(key)
@@ -124,7 +126,8 @@ cdef class Admission:
         decision.extra_lines = text_in(self.lines)
         return ANSWERED
 
-    cdef Admitted authenticate(self, SipMessage request, UdpTransport transport, Decision *decision) except ADMISSION_FAILED:
+    cdef Admitted authenticate(self, SipMessage request, UdpTransport transport,
+                               Decision *decision) except ADMISSION_FAILED:
         cdef DigestFields credentials
         cdef AuthResult result
         cdef UserSecret user

@@ -424,6 +424,8 @@ cdef class ScriptTransactions(ScriptRuntime):
 
     cdef int reply_error(self, MessageContext context, str suffix) except? -2:
         """Answer with the status of the last internal error, in Kamailio's words."""
+        if context.answered:
+            return 1         # the function that failed has answered, as registrar.save() does
         error = context.error if context.error in ERRORS else ERROR_SERVER
         status, phrase = ERRORS[error]
         return self.send_reply(status, f"{phrase} ({error}/{suffix})", None, False)

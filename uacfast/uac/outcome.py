@@ -6,7 +6,8 @@ class Outcome:
     """How a request of our own ended.
 
     `codes`: the status of each attempt, the challenge's first when one was answered; `code`: the last one.
-    `timed_out`: it is ours (408: no reply, 478: no address for the name, 503: it cannot be delivered) and there is no message.
+    `timed_out`: it is ours (408: no reply, 478: no address for the name, 503: it cannot be delivered), and there is no
+    message.
     """
 
     def __init__(self, codes: tuple[int, ...], octets: bytes | None):

@@ -35,8 +35,8 @@ def test_full_names_every_key(section):
 
 def test_full_shows_the_defaults():
     config = load(str(EXAMPLES / "full.toml"))
-    assert config == Config(listen=(Listen(uri="udp:127.0.0.1:5060"),), event=(Event(log=config.event[0].log),), htable=(HashTable(name="ipban"),),
-                            route=(Route(name="everything"),))
+    assert config == Config(listen=(Listen(uri="udp:127.0.0.1:5060"),), event=(Event(log=config.event[0].log),),
+                            htable=(HashTable(name="ipban"),), route=(Route(name="everything"),))
 
 
 def test_commented_values_of_full_are_valid():

@@ -1,4 +1,5 @@
 """Hash tables, the location and source groups: what they keep, and that it stays bounded."""
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,11 +9,17 @@ from uacfast.proxy.hash_tables import HashTable, HashTables
 from uacfast.proxy.location import Binding, Location
 from uacfast.proxy.source_list import SourceList
 
-
 # --- hash tables -----------------------------------------------------------------------------------------------------
 
-operations = st.lists(st.tuples(st.sampled_from(["set", "get", "remove", "expire", "add"]), st.sampled_from("abcdef"),
-                                st.integers(0, 5_000), st.integers(0, 3_000)), max_size=200)
+operations = st.lists(
+    st.tuples(
+        st.sampled_from(["set", "get", "remove", "expire", "add"]),
+        st.sampled_from("abcdef"),
+        st.integers(0, 5_000),
+        st.integers(0, 3_000),
+    ),
+    max_size=200,
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -25,7 +32,10 @@ def test_table_is_a_dict_with_deadlines(steps, update, auto_expire):
         model = {k: v for k, v in model.items() if not v[1] or v[1] > now}
         if what == "set":
             if key not in model or update and auto_expire:
-                model[key] = (number, now + auto_expire * 1000 if auto_expire else 0 if key not in model else model[key][1])
+                model[key] = (
+                    number,
+                    now + auto_expire * 1000 if auto_expire else 0 if key not in model else model[key][1],
+                )
             else:
                 model[key] = (number, model[key][1])
             assert table.set(key, number, now)
@@ -42,8 +52,12 @@ def test_table_is_a_dict_with_deadlines(steps, update, auto_expire):
             value = model.get(key, (0, 0))[0] + 1
             assert table.add(key, 1, now) == value
             fresh = key not in model or update and auto_expire
-            model[key] = (value, (now + auto_expire * 1000 if auto_expire else 0 if key not in model else model[key][1])
-                          if fresh else model[key][1])
+            model[key] = (
+                value,
+                (now + auto_expire * 1000 if auto_expire else 0 if key not in model else model[key][1])
+                if fresh
+                else model[key][1],
+            )
     model = {k: v for k, v in model.items() if not v[1] or v[1] > now}
     assert {key: value for key, value, _ in table.items(now)} == {k: v[0] for k, v in model.items()}
 
@@ -85,13 +99,20 @@ def test_initial_value_and_rules_changed():
 
 # --- location --------------------------------------------------------------------------------------------------------
 
+
 def binding(contact=b"sip:a@x", expires=1000, **more):
     return Binding(contact, expires=expires, **more)
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.lists(st.integers(1, 20_000), max_size=3),
-                          st.integers(0, 4_000)), max_size=60))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"a", b"b", b"c"]), st.lists(st.integers(1, 20_000), max_size=3), st.integers(0, 4_000)
+        ),
+        max_size=60,
+    )
+)
 def test_location_forgets_what_expires(steps):
     location, model, now = Location(), {}, 1_000_000
     for aor, lives, pause in steps:
@@ -99,7 +120,9 @@ def test_location_forgets_what_expires(steps):
         location.replace(aor, [binding(b"sip:%d" % i, now + life) for i, life in enumerate(lives)], now)
         model[aor] = [now + life for life in lives]
         for name, ends in model.items():
-            assert sorted(each.expires for each in location.bindings(name, now)) == sorted(end for end in ends if end > now)
+            assert sorted(each.expires for each in location.bindings(name, now)) == sorted(
+                end for end in ends if end > now
+            )
     location.sweep(now + 22_000)
     assert (len(location), location.count) == (0, 0)
 
@@ -140,6 +163,7 @@ def test_share_between_workers():
 
 
 # --- source groups ---------------------------------------------------------------------------------------------------
+
 
 def test_groups_keep_their_identity():
     sources = SourceList([(1, "192.0.2.0/24", 0), (1, "198.51.100.1", 5060)])

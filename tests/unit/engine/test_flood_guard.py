@@ -1,4 +1,5 @@
 """The flood guard on a virtual clock, and its memory."""
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,7 +49,9 @@ def test_sources_are_counted_apart():
 
 def test_prefixes_are_one_source():
     v6 = [f"2001:db8:0:1::{i:x}" for i in range(10)]
-    assert [guard_result for tested in [guard(density=4)] for guard_result in (tested.check_text(a, 0) for a in v6)][-1] == BLOCKED
+    assert [guard_result for tested in [guard(density=4)] for guard_result in (tested.check_text(a, 0) for a in v6)][
+        -1
+    ] == BLOCKED
     v4 = guard(density=4, ipv4_prefix=24)
     assert [v4.check_text(f"192.0.2.{i}", 0) for i in range(8)][-2:] == [NEWLY, BLOCKED]
     assert v4.check_text("192.0.3.1", 0) == OK
@@ -82,7 +85,9 @@ def test_more_sources_than_places():
     assert tested.known == 64 and tested.evicted > 9_000
 
 
-@pytest.mark.parametrize("values", [{"density": 0}, {"unit": 0}, {"ipv4_prefix": 0}, {"ipv4_prefix": 33}, {"ipv6_prefix": 129}])
+@pytest.mark.parametrize(
+    "values", [{"density": 0}, {"unit": 0}, {"ipv4_prefix": 0}, {"ipv4_prefix": 33}, {"ipv6_prefix": 129}]
+)
 def test_impossible_rules(values):
     with pytest.raises(ValueError):
         guard(**values)

@@ -1,4 +1,5 @@
 """A runtime that holds one message, and messages for it."""
+
 import pytest
 
 from uacfast.testing.recorded_runtime import RecordedRuntime
@@ -6,11 +7,29 @@ from uacfast.testing.recorded_runtime import RecordedRuntime
 CRLF = "\r\n"
 
 
-def request(method="INVITE", uri="sip:bob@example.com", *lines, body="", via="127.0.0.1:5070", contact=True,
-            from_="<sip:alice@example.com>;tag=f1", to="<sip:bob@example.com>", cseq=None, call_id="c1@x", **extra):
+def request(
+    method="INVITE",
+    uri="sip:bob@example.com",
+    *lines,
+    body="",
+    via="127.0.0.1:5070",
+    contact=True,
+    from_="<sip:alice@example.com>;tag=f1",
+    to="<sip:bob@example.com>",
+    cseq=None,
+    call_id="c1@x",
+    **extra,
+):
     """Octets of a request; `extra` headers have underscores for hyphens."""
-    head = [f"{method} {uri} SIP/2.0", f"Via: SIP/2.0/UDP {via};branch=z9hG4bKx1", "Max-Forwards: 70",
-            f"From: {from_}", f"To: {to}", f"Call-ID: {call_id}", f"CSeq: {cseq or '1 ' + method}"]
+    head = [
+        f"{method} {uri} SIP/2.0",
+        f"Via: SIP/2.0/UDP {via};branch=z9hG4bKx1",
+        "Max-Forwards: 70",
+        f"From: {from_}",
+        f"To: {to}",
+        f"Call-ID: {call_id}",
+        f"CSeq: {cseq or '1 ' + method}",
+    ]
     if contact is True:
         head.append("Contact: <sip:alice@127.0.0.1:5070>")
     elif contact:
@@ -23,10 +42,23 @@ def request(method="INVITE", uri="sip:bob@example.com", *lines, body="", via="12
 
 def reply(status=200, reason="OK", *lines, method="INVITE"):
     """Octets of a response with two Vias."""
-    return (CRLF.join([f"SIP/2.0 {status} {reason}", "Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKours",
-                       "Via: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bKx1", "From: <sip:alice@example.com>;tag=f1",
-                       "To: <sip:bob@example.com>;tag=t1", "Call-ID: c1@x", f"CSeq: 1 {method}", *lines,
-                       "Content-Length: 0"]) + CRLF + CRLF).encode()
+    return (
+        CRLF.join(
+            [
+                f"SIP/2.0 {status} {reason}",
+                "Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKours",
+                "Via: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bKx1",
+                "From: <sip:alice@example.com>;tag=f1",
+                "To: <sip:bob@example.com>;tag=t1",
+                "Call-ID: c1@x",
+                f"CSeq: 1 {method}",
+                *lines,
+                "Content-Length: 0",
+            ]
+        )
+        + CRLF
+        + CRLF
+    ).encode()
 
 
 @pytest.fixture

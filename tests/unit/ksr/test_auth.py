@@ -1,4 +1,5 @@
 """KSR.auth, KSR.auth_db: challenges, credentials, nonces."""
+
 import re
 import time
 
@@ -30,9 +31,7 @@ def auth_db(runtime):
 
     runtime.features.subscribers = subscribers
     runtime.features.calculate_ha1 = True
-    module = AuthDbModule(runtime)
-
-    return module
+    return AuthDbModule(runtime)
 
 
 def nonce_of(runtime, auth, flags=0):
@@ -45,8 +44,10 @@ def credentials(nonce, method="INVITE", *, password="wonder", body=b"", **change
     """The value of an Authorization header."""
     fields = {"username": "alice", "realm": REALM, "nonce": nonce, "uri": "sip:example.com"} | changes
     fields["response"] = expected_response(fields, method, password=password, body=body)
-    return "Digest " + ", ".join(f"{name}={value}" if name in ("nc", "qop", "algorithm") else f'{name}="{value}"'
-                                 for name, value in fields.items())
+    return "Digest " + ", ".join(
+        f"{name}={value}" if name in ("nc", "qop", "algorithm") else f'{name}="{value}"'
+        for name, value in fields.items()
+    )
 
 
 def answered(runtime, nonce, method="INVITE", header="Proxy-Authorization", **changes):
@@ -57,6 +58,7 @@ def answered(runtime, nonce, method="INVITE", header="Proxy-Authorization", **ch
 
 
 # --- challenges ------------------------------------------------------------------------------------------------------
+
 
 def test_challenge_of_a_register(runtime, auth):
     runtime.take(request("REGISTER"))
@@ -100,11 +102,19 @@ def test_no_challenge(runtime, auth):
 
 # --- pv_auth_check ---------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("changes", [
-    {}, {"qop": "auth", "nc": "00000001", "cnonce": "c"}, {"qop": "auth-int", "nc": "00000001", "cnonce": "c"},
-    {"algorithm": "SHA-256"}, {"algorithm": "SHA-512-256", "qop": "auth", "nc": "00000001", "cnonce": "c"},
-    {"algorithm": "MD5-sess", "qop": "auth", "nc": "00000001", "cnonce": "c"}, {"algorithm": "md5"},
-])
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"qop": "auth", "nc": "00000001", "cnonce": "c"},
+        {"qop": "auth-int", "nc": "00000001", "cnonce": "c"},
+        {"algorithm": "SHA-256"},
+        {"algorithm": "SHA-512-256", "qop": "auth", "nc": "00000001", "cnonce": "c"},
+        {"algorithm": "MD5-sess", "qop": "auth", "nc": "00000001", "cnonce": "c"},
+        {"algorithm": "md5"},
+    ],
+)
 def test_right_and_wrong_passwords(runtime, auth, changes):
     nonce = nonce_of(runtime, auth)
     if changes.get("algorithm") == "md5":
@@ -118,6 +128,7 @@ def test_right_and_wrong_passwords(runtime, auth, changes):
 
 def test_ha1(runtime, auth):
     import hashlib
+
     answered(runtime, nonce_of(runtime, auth))
     ha1 = hashlib.md5(b"alice:example.com:wonder").hexdigest()
     assert yes(auth.pv_auth_check(REALM, ha1, 1, 0)) and auth.pv_auth_check(REALM, ha1.replace(ha1[0], "x"), 1, 0) == -2
@@ -146,10 +157,16 @@ def test_ack_and_cancel_always_pass(runtime, auth, auth_db):
 def test_nonces(runtime, auth):
     now = int(time.time())
     digest = runtime.features.digest
-    for nonce, result in ((digest.make_nonce(b"example.com", now), 1), (digest.make_nonce(b"example.com", now - 299), 1),
-                          (digest.make_nonce(b"example.com", now - 302), -4), (digest.make_nonce(b"other", now), -4),
-                          (digest.make_nonce(b"example.com", now + 60), -4), (b"made-up", -4), (b"A" * 28, -4),
-                          (DigestServer(b"another").make_nonce(b"example.com", now), -4)):
+    for nonce, result in (
+        (digest.make_nonce(b"example.com", now), 1),
+        (digest.make_nonce(b"example.com", now - 299), 1),
+        (digest.make_nonce(b"example.com", now - 302), -4),
+        (digest.make_nonce(b"other", now), -4),
+        (digest.make_nonce(b"example.com", now + 60), -4),
+        (b"made-up", -4),
+        (b"A" * 28, -4),
+        (DigestServer(b"another").make_nonce(b"example.com", now), -4),
+    ):
         answered(runtime, nonce.decode())
         assert auth.pv_auth_check(REALM, "wonder", 0, 0) == result, nonce
 
@@ -169,9 +186,18 @@ def test_nonce_counts(runtime, auth):
         return auth.pv_auth_check(REALM, password, 0, 0)
 
     assert check(nonce, "00000001", "other") == -2, "a wrong password does not count"
-    assert [check(nonce, nc) for nc in ("00000001", "00000001", "0000000a", "00000002", "zzzzzzzz")] == [1, -6, 1, -6, -6]
+    assert [check(nonce, nc) for nc in ("00000001", "00000001", "0000000a", "00000002", "zzzzzzzz")] == [
+        1,
+        -6,
+        1,
+        -6,
+        -6,
+    ]
     for _ in range(3):
-        assert check(runtime.features.digest.make_nonce(b"example.com", int(time.time()) - _).decode(), "00000001") in (1, -6)
+        assert check(runtime.features.digest.make_nonce(b"example.com", int(time.time()) - _).decode(), "00000001") in (
+            1,
+            -6,
+        )
 
 
 # --- who may speak ---------------------------------------------------------------------------------------------------
@@ -179,13 +205,22 @@ def test_nonce_counts(runtime, auth):
 ALICE, BOB = "<sip:alice@example.com>", "<sip:bob@example.com>"
 
 
-@pytest.mark.parametrize("method,flags,from_,to,uri,result", [
-    ("INVITE", 1, ALICE, BOB, "sip:x@y", 1), ("INVITE", 1, BOB, BOB, "sip:x@y", -8), ("INVITE", 0, BOB, BOB, "sip:x@y", 1),
-    ("INVITE", 1, "<sip:alice@other.com>", BOB, "sip:x@y", -8), ("INVITE", 3, BOB, BOB, "sip:x@y", 1),
-    ("MESSAGE", 3, BOB, BOB, "sip:x@y", 1), ("SUBSCRIBE", 3, BOB, BOB, "sip:x@y", -8),
-    ("REGISTER", 1, ALICE, ALICE, "sip:example.com", 1), ("REGISTER", 1, ALICE, BOB, "sip:example.com", -8),
-    ("PUBLISH", 1, ALICE, ALICE, "sip:alice@example.com", 1), ("PUBLISH", 1, ALICE, ALICE, "sip:bob@example.com", -8),
-])
+@pytest.mark.parametrize(
+    "method,flags,from_,to,uri,result",
+    [
+        ("INVITE", 1, ALICE, BOB, "sip:x@y", 1),
+        ("INVITE", 1, BOB, BOB, "sip:x@y", -8),
+        ("INVITE", 0, BOB, BOB, "sip:x@y", 1),
+        ("INVITE", 1, "<sip:alice@other.com>", BOB, "sip:x@y", -8),
+        ("INVITE", 3, BOB, BOB, "sip:x@y", 1),
+        ("MESSAGE", 3, BOB, BOB, "sip:x@y", 1),
+        ("SUBSCRIBE", 3, BOB, BOB, "sip:x@y", -8),
+        ("REGISTER", 1, ALICE, ALICE, "sip:example.com", 1),
+        ("REGISTER", 1, ALICE, BOB, "sip:example.com", -8),
+        ("PUBLISH", 1, ALICE, ALICE, "sip:alice@example.com", 1),
+        ("PUBLISH", 1, ALICE, ALICE, "sip:bob@example.com", -8),
+    ],
+)
 def test_user_and_from(runtime, auth, auth_db, method, flags, from_, to, uri, result):
     nonce = nonce_of(runtime, auth)
     header = "Authorization" if method == "REGISTER" else "Proxy-Authorization"
@@ -195,6 +230,7 @@ def test_user_and_from(runtime, auth, auth_db, method, flags, from_, to, uri, re
 
 
 # --- auth_db ---------------------------------------------------------------------------------------------------------
+
 
 def test_auth_check(runtime, auth, auth_db):
     nonce = nonce_of(runtime, auth)
@@ -215,8 +251,14 @@ def test_auth_check(runtime, auth, auth_db):
 
 def test_rows_with_ha1(runtime, auth, auth_db):
     import hashlib
-    rows = {"alice": {"password": "", "ha1": hashlib.md5(b"alice:example.com:wonder").hexdigest(),
-                      "ha1b": hashlib.md5(b"alice@example.com:example.com:wonder").hexdigest()}}
+
+    rows = {
+        "alice": {
+            "password": "",
+            "ha1": hashlib.md5(b"alice:example.com:wonder").hexdigest(),
+            "ha1b": hashlib.md5(b"alice@example.com:example.com:wonder").hexdigest(),
+        }
+    }
 
     async def subscribers(table, username, domain):
         return rows.get(username)
@@ -244,19 +286,24 @@ def test_users_without_a_database(runtime, auth):
 
 
 def test_is_subscriber(auth_db):
-    assert yes(auth_db.is_subscriber("sip:alice@x", "subscriber", 0)) and yes(auth_db.is_subscriber("sip:alice@x", "subscriber", 1))
+    assert yes(auth_db.is_subscriber("sip:alice@x", "subscriber", 0)) and yes(
+        auth_db.is_subscriber("sip:alice@x", "subscriber", 1)
+    )
     assert no(auth_db.is_subscriber("sip:bob@x", "subscriber", 0)) and no(auth_db.is_subscriber("x", "subscriber", 0))
     assert no(auth_db.is_subscriber("sip:alice@x", "broken", 0))
 
 
 # --- consuming -------------------------------------------------------------------------------------------------------
 
+
 def test_accepted_credentials_are_consumed(runtime, auth, auth_db):
     nonce = nonce_of(runtime, auth)
     runtime.take(request())
     assert no(auth.consume_credentials())
     other = credentials(nonce, realm="other")
-    runtime.take(request("INVITE", "sip:x@y", f"Proxy-Authorization: {other}", f"Proxy-Authorization: {credentials(nonce)}"))
+    runtime.take(
+        request("INVITE", "sip:x@y", f"Proxy-Authorization: {other}", f"Proxy-Authorization: {credentials(nonce)}")
+    )
     assert no(auth.consume_credentials())
     assert yes(auth_db.auth_check(REALM, "subscriber", 0)) and yes(auth.consume_credentials())
     assert runtime.written.count(b"Proxy-Authorization:") == 1 and b'realm="other"' in runtime.written

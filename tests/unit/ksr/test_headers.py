@@ -1,4 +1,5 @@
 """KSR.hdr, textops, textopsx: edits as they leave, and what get() shows meanwhile."""
+
 import pytest
 
 from uacfast.routing.ksr.hdr import HdrModule
@@ -83,10 +84,12 @@ def test_match_content_is_a_bool(runtime, hdr):
     assert hdr.match_content("N", "eq", "", "a") is False
 
 
-@pytest.mark.parametrize("text", ["X-B", "a b: c\r\n", "X: 1\r\nbroken\r\n", "X: 1\r\n\r\n", "X: \x00\r\n", "", ": 1\r\n"])
+@pytest.mark.parametrize(
+    "text", ["X-B", "a b: c\r\n", "X: 1\r\nbroken\r\n", "X: 1\r\n\r\n", "X: \x00\r\n", "", ": 1\r\n"]
+)
 def test_what_is_no_header_line_does_not_leave(runtime, hdr, textops, text):
     runtime.take(request())
-    assert yes(hdr.append(text))         # as Kamailio answers
+    assert yes(hdr.append(text))  # as Kamailio answers
     assert no(textops.append_hf(text))
     assert runtime.written == request()
 
@@ -217,9 +220,17 @@ def test_remove_by_expression(runtime, textops, textopsx):
 
 
 def test_lists_and_texts(runtime, textops):
-    assert yes(textops.in_list("b", "a, b,c", ",")) and no(textops.in_list("d", "a,b", ",")) and no(textops.in_list("a", "a", ""))
+    assert (
+        yes(textops.in_list("b", "a, b,c", ","))
+        and no(textops.in_list("d", "a,b", ","))
+        and no(textops.in_list("a", "a", ""))
+    )
     assert yes(textops.in_list_prefix("bcd", "a,b", ",")) and no(textops.in_list_prefix("x", "a,b", ","))
-    assert yes(textops.starts_with("abc", "ab")) and no(textops.starts_with("abc", "b")) and no(textops.starts_with("abc", ""))
+    assert (
+        yes(textops.starts_with("abc", "ab"))
+        and no(textops.starts_with("abc", "b"))
+        and no(textops.starts_with("abc", ""))
+    )
     assert yes(textops.ends_with("abc", "bc")) and no(textops.ends_with("abc", "b"))
     assert yes(textops.cmp_str("a", "a")) and no(textops.cmp_str("a", "A")) and yes(textops.cmp_istr("a", "A"))
     runtime.take(request("INVITE", "sip:b@x", "Privacy: id;critical"))
@@ -230,10 +241,17 @@ def test_lists_and_texts(runtime, textops):
     assert no(textops.is_audio_on_hold()) and no(textops.is_privacy("id"))
 
 
-@pytest.mark.parametrize("call", [
-    lambda hdr: hdr.append(5), lambda hdr: hdr.append(None), lambda hdr: hdr.append(), lambda hdr: hdr.append("a", "b"),
-    lambda hdr: hdr.get_idx("X", "1"), lambda hdr: hdr.remove(b"X"),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda hdr: hdr.append(5),
+        lambda hdr: hdr.append(None),
+        lambda hdr: hdr.append(),
+        lambda hdr: hdr.append("a", "b"),
+        lambda hdr: hdr.get_idx("X", "1"),
+        lambda hdr: hdr.remove(b"X"),
+    ],
+)
 def test_wrong_arguments_are_type_errors(runtime, hdr, call):
     runtime.take(request())
     with pytest.raises(TypeError):

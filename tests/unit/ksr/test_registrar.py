@@ -1,4 +1,5 @@
 """KSR.registrar and the registrar's rules (RFC 3261 §10.3)."""
+
 import pytest
 
 from uacfast.routing.ksr.registrar import RegistrarModule
@@ -23,9 +24,20 @@ class Phone:
     def register(self, contact=CONTACT, *lines, cseq=None, flags=0, source=HERE, notes=None, **headers):
         """(result of save(), status, reason, lines)"""
         self.cseq = self.cseq + 1 if cseq is None else cseq
-        self.runtime.take(request("REGISTER", "sip:127.0.0.1", *lines, contact=contact, call_id=self.call_id,
-                                  from_=f"<{self.aor}>;tag=1", to=f"<{self.aor}>", cseq=f"{self.cseq} REGISTER", **headers),
-                          source=source)
+        self.runtime.take(
+            request(
+                "REGISTER",
+                "sip:127.0.0.1",
+                *lines,
+                contact=contact,
+                call_id=self.call_id,
+                from_=f"<{self.aor}>;tag=1",
+                to=f"<{self.aor}>",
+                cseq=f"{self.cseq} REGISTER",
+                **headers,
+            ),
+            source=source,
+        )
         self.runtime.context.state.notes.update(notes or {})
         self.runtime.replies.clear()
         result = self.registrar.save("location", flags)
@@ -53,11 +65,18 @@ def test_received_is_shown(runtime, phone):
     assert result[3] == f'Contact: {CONTACT};expires=600;received="sip:192.0.2.7:5070"\r\n'
 
 
-@pytest.mark.parametrize("lines,contact,granted", [
-    ((), CONTACT, 3600), (("Expires: 120",), CONTACT, 120), (("Expires: 120",), CONTACT + ";expires=200", 200),
-    (("Expires: soon",), CONTACT, 3600), ((), CONTACT + ";expires=soon", 3600), (("Expires: 99999999999",), CONTACT, 3600),
-    (("Expires: 4294967295",), CONTACT, 2**31 - 1),
-])
+@pytest.mark.parametrize(
+    "lines,contact,granted",
+    [
+        ((), CONTACT, 3600),
+        (("Expires: 120",), CONTACT, 120),
+        (("Expires: 120",), CONTACT + ";expires=200", 200),
+        (("Expires: soon",), CONTACT, 3600),
+        ((), CONTACT + ";expires=soon", 3600),
+        (("Expires: 99999999999",), CONTACT, 3600),
+        (("Expires: 4294967295",), CONTACT, 2**31 - 1),
+    ],
+)
 def test_which_expiry_counts(phone, lines, contact, granted):
     assert f";expires={granted}\r\n" in phone.register(contact, *lines)[3]
 
@@ -149,7 +168,9 @@ def test_addresses_of_record(runtime, registrar):
     assert no(registrar.registered_uri("location", "sip:Alice@a.example"))
     runtime.features.registrar.use_domain = True
     Phone(runtime, registrar, aor="sip:bob@A.example").register()
-    assert yes(registrar.registered_uri("location", "sip:bob@a.EXAMPLE")) and no(registrar.registered_uri("location", "sip:bob@b"))
+    assert yes(registrar.registered_uri("location", "sip:bob@a.EXAMPLE")) and no(
+        registrar.registered_uri("location", "sip:bob@b")
+    )
     runtime.features.registrar.case_sensitive = False
     Phone(runtime, registrar, aor="sip:Carol@a.example").register()
     assert yes(registrar.registered_uri("location", "sip:CAROL@a.example"))
@@ -170,18 +191,23 @@ def test_only_requests(runtime, registrar):
 
 # --- looking up ------------------------------------------------------------------------------------------------------
 
+
 def call(runtime, uri="sip:alice@127.0.0.1"):
     runtime.take(request("INVITE", uri))
 
 
 def test_lookup(runtime, registrar, phone):
-    phone.register("<sip:a@10.0.0.1>;q=0.5, <sip:b@10.0.0.2>;q=0.2, <sip:c@10.0.0.3>;q=0.9",
-                   notes={"received": b"sip:192.0.2.7:5070"})
+    phone.register(
+        "<sip:a@10.0.0.1>;q=0.5, <sip:b@10.0.0.2>;q=0.2, <sip:c@10.0.0.3>;q=0.9",
+        notes={"received": b"sip:192.0.2.7:5070"},
+    )
     call(runtime)
     assert yes(registrar.lookup("location"))
     assert runtime.request_uri == "sip:c@10.0.0.3" and runtime.context.destination_uri == "sip:192.0.2.7:5070"
     assert [(branch["uri"], branch["dst_uri"], branch["q"]) for branch in runtime.context.state.branches] == [
-        ("sip:a@10.0.0.1", "sip:192.0.2.7:5070", 500), ("sip:b@10.0.0.2", "sip:192.0.2.7:5070", 200)]
+        ("sip:a@10.0.0.1", "sip:192.0.2.7:5070", 500),
+        ("sip:b@10.0.0.2", "sip:192.0.2.7:5070", 200),
+    ]
     call(runtime, "sip:nobody@127.0.0.1")
     assert no(registrar.lookup("location")) and runtime.request_uri == "sip:nobody@127.0.0.1"
     runtime.features.registrar.append_branches = False
@@ -257,13 +283,19 @@ def test_registered(runtime, registrar, phone):
 def test_unregister(runtime, registrar, phone):
     phone.register("<sip:a@x>, <sip:b@x>")
     ruid = runtime.features.registrar.find(b"sip:alice@x", 0)[0].ruid.decode()
-    assert yes(registrar.unregister_ruid("location", "sip:alice@x", ruid)) and no(registrar.unregister_ruid("location", "sip:alice@x", ruid))
+    assert yes(registrar.unregister_ruid("location", "sip:alice@x", ruid)) and no(
+        registrar.unregister_ruid("location", "sip:alice@x", ruid)
+    )
     assert yes(registrar.unregister("location", "sip:alice@x")) and no(registrar.unregister("location", "sip:alice@x"))
 
 
 def test_q_override_and_socket_header(runtime, registrar, phone):
     runtime.take(request("REGISTER", "sip:x", contact=CONTACT))
-    assert yes(registrar.set_q_override("0.7")) and no(registrar.set_q_override("1.5")) and no(registrar.set_q_override("x"))
+    assert (
+        yes(registrar.set_q_override("0.7"))
+        and no(registrar.set_q_override("1.5"))
+        and no(registrar.set_q_override("x"))
+    )
     assert yes(registrar.save("location", 0)) and b";q=0.7;" in runtime.replies[0][2]
     assert yes(registrar.add_sock_hdr("Sock-Info")) and b"Sock-Info: udp:127.0.0.1:5060\r\n" in runtime.written
     assert no(registrar.add_sock_hdr("a\r\nb"))
@@ -271,4 +303,6 @@ def test_q_override_and_socket_header(runtime, registrar, phone):
 
 def test_save_uri(runtime, registrar, phone):
     runtime.take(request("REGISTER", "sip:x", contact=CONTACT))
-    assert yes(registrar.save_uri("location", 2, "sip:carol@x")) and yes(registrar.registered_uri("location", "sip:carol@y"))
+    assert yes(registrar.save_uri("location", 2, "sip:carol@x")) and yes(
+        registrar.registered_uri("location", "sip:carol@y")
+    )

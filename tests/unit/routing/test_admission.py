@@ -1,4 +1,5 @@
 """Routes that authenticate, register, look users up and judge by source group, through the engine in memory."""
+
 import asyncio
 import re
 
@@ -17,7 +18,9 @@ def proxy(routes, more=""):
     return MemoryProxy(more + LISTEN + "".join(f"[[route]]\n{lines}" for lines in routes))
 
 
-def answer(challenge, method, uri, *, username="alice", password="wonder", header="Proxy-Authorization", body=b"", **more):
+def answer(
+    challenge, method, uri, *, username="alice", password="wonder", header="Proxy-Authorization", body=b"", **more
+):
     """A line with credentials for this challenge."""
     value = challenge.get("WWW-Authenticate" if challenge.status == 401 else "Proxy-Authenticate")
     found = parameters(f"X: {value}" if not value.startswith(" ") else value)
@@ -26,8 +29,11 @@ def answer(challenge, method, uri, *, username="alice", password="wonder", heade
         fields |= {"qop": found["qop"], "nc": "00000001", "cnonce": "c"}
     fields |= more
     fields["response"] = expected_response(fields, method, password=password, body=body)
-    return f"{header}: Digest " + ", ".join(f'{n}={v}' if n in ("qop", "nc", "algorithm") else f'{n}="{v}"'
-                                            for n, v in fields.items()) + "\r\n"
+    return (
+        f"{header}: Digest "
+        + ", ".join(f"{n}={v}" if n in ("qop", "nc", "algorithm") else f'{n}="{v}"' for n, v in fields.items())
+        + "\r\n"
+    )
 
 
 def challenged(tested, method="INVITE", status=407, **details):
@@ -39,13 +45,16 @@ def challenged(tested, method="INVITE", status=407, **details):
 
 # --- authenticate ----------------------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("qop", ["", "auth", "auth-int"])
 def test_caller_logs_in(qop):
     tested = proxy([f'authenticate = {{ qop = "{qop}" }}\nrelay = ["sip:127.0.0.1:40002"]\n'], USER)
     challenge = challenged(tested)
     assert challenge.reason == "Proxy Authentication Required"
-    assert re.fullmatch(r'Digest realm="example\.com", nonce="[^"]+"' + (f', qop="{qop}"' if qop else ""),
-                        challenge.get("Proxy-Authenticate"))
+    assert re.fullmatch(
+        r'Digest realm="example\.com", nonce="[^"]+"' + (f', qop="{qop}"' if qop else ""),
+        challenge.get("Proxy-Authenticate"),
+    )
     line = answer(challenge, "INVITE", "sip:bob@example.com", body=b"v=0")
     tested.receive(request("INVITE", headers=line, body=b"v=0", cseq=2))
     relayed = tested.one(CALLEE)
@@ -56,9 +65,14 @@ def test_caller_logs_in(qop):
 def test_wrong_user_password_and_nonce():
     tested = proxy([AUTHENTICATE], USER)
     challenge = challenged(tested)
-    for line in (answer(challenge, "INVITE", "x", password="wrong"), answer(challenge, "INVITE", "x", username="bob"),
-                 answer(challenge, "INVITE", "x", nonce="made-up"), "Proxy-Authorization: Digest nonsense\r\n",
-                 "Proxy-Authorization: Basic x\r\n", answer(challenge, "INVITE", "x", header="Authorization")):
+    for line in (
+        answer(challenge, "INVITE", "x", password="wrong"),
+        answer(challenge, "INVITE", "x", username="bob"),
+        answer(challenge, "INVITE", "x", nonce="made-up"),
+        "Proxy-Authorization: Digest nonsense\r\n",
+        "Proxy-Authorization: Basic x\r\n",
+        answer(challenge, "INVITE", "x", header="Authorization"),
+    ):
         from_ = "Bob <sip:bob@example.com>;tag=1" if "bob" in line else "Alice <sip:alice@example.com>;tag=1"
         assert "stale" not in challenged(tested, headers=line, from_=from_).get("Proxy-Authenticate")
     line = answer(challenge, "INVITE", "x")
@@ -96,8 +110,10 @@ def test_later_routes_are_not_asked_for_credentials():
 def test_users_of_a_database():
     async def run():
         asked, answers = [], asyncio.Event()
-        tested = proxy(['authenticate = { table = "subscriber" }\nrelay = ["sip:127.0.0.1:40002"]\n'],
-                       '[auth_db]\ndb_url = "sqlite:///x.db"\ncalculate_ha1 = true\n')
+        tested = proxy(
+            ['authenticate = { table = "subscriber" }\nrelay = ["sip:127.0.0.1:40002"]\n'],
+            '[auth_db]\ndb_url = "sqlite:///x.db"\ncalculate_ha1 = true\n',
+        )
 
         async def subscriber(table, username, domain):
             asked.append((table, username, domain))
@@ -130,6 +146,7 @@ def test_users_of_a_database():
         await send("broken")
         assert set(tested.statuses()) == {500}
         tested.close()
+
     asyncio.run(run())
 
 
@@ -140,8 +157,16 @@ ALICE = {"from_": "<sip:alice@example.com>;tag=1", "to": "<sip:alice@example.com
 
 
 def register(tested, contact, expires=600, source=CALLER, **more):
-    tested.receive(request("REGISTER", uri="sip:127.0.0.1", source=source,
-                           headers=f"Contact: {contact}\r\nExpires: {expires}\r\n", **(ALICE | more)), source)
+    tested.receive(
+        request(
+            "REGISTER",
+            uri="sip:127.0.0.1",
+            source=source,
+            headers=f"Contact: {contact}\r\nExpires: {expires}\r\n",
+            **(ALICE | more),
+        ),
+        source,
+    )
     return tested.one(source)
 
 
@@ -174,21 +199,28 @@ def test_equal_contacts_ring_at_once_others_in_turn():
     assert sorted(m.source[1] for m in tested.take() if m.method == "INVITE" and m.is_request) == [40002, 40003]
     register(tested, "<sip:a@127.0.0.1:40002>;q=0.1, <sip:a@127.0.0.1:40003>;q=0.9", call_id="new", cseq=9)
     tested.receive(request(uri="sip:alice@example.com"))
-    first, = (m for m in tested.take() if m.is_request)
+    (first,) = (m for m in tested.take() if m.is_request)
     assert first.source[1] == 40003
     tested.receive(reply(first, 486), first.source)
-    second, = (m for m in tested.take(("127.0.0.1", 40002)) if m.method == "INVITE")
+    (second,) = (m for m in tested.take(("127.0.0.1", 40002)) if m.method == "INVITE")
     assert second.request_uri == "sip:a@127.0.0.1:40002"
 
 
 def test_path_is_followed():
     tested = proxy(EDGE)
     register(tested, "<sip:a@10.9.9.9>", source=CALLEE)
-    tested.receive(request("REGISTER", uri="sip:127.0.0.1", headers="Contact: <sip:a@10.9.9.9>\r\n"
-                           "Path: <sip:127.0.0.1:40003;lr>\r\n", call_id="p", **ALICE))
+    tested.receive(
+        request(
+            "REGISTER",
+            uri="sip:127.0.0.1",
+            headers="Contact: <sip:a@10.9.9.9>\r\nPath: <sip:127.0.0.1:40003;lr>\r\n",
+            call_id="p",
+            **ALICE,
+        )
+    )
     tested.take()
     tested.receive(request(uri="sip:alice@example.com"))
-    invite, = (m for m in tested.take() if m.is_request)
+    (invite,) = (m for m in tested.take() if m.is_request)
     assert invite.source == ("127.0.0.1", 40003) and invite.get("Route") == "<sip:127.0.0.1:40003;lr>"
 
 
@@ -206,17 +238,21 @@ def test_authenticated_register():
     tested = proxy(['method = "REGISTER"\nregistrar = true\n' + AUTHENTICATE], USER)
     challenge = challenged(tested, "REGISTER", 401, uri="sip:127.0.0.1", **ALICE)
     line = answer(challenge, "REGISTER", "sip:127.0.0.1", header="Authorization")
-    tested.receive(request("REGISTER", uri="sip:127.0.0.1", headers=line + "Contact: <sip:a@127.0.0.1:40002>\r\n", cseq=2,
-                           **ALICE))
+    tested.receive(
+        request("REGISTER", uri="sip:127.0.0.1", headers=line + "Contact: <sip:a@127.0.0.1:40002>\r\n", cseq=2, **ALICE)
+    )
     assert tested.one(CALLER).status == 200
 
 
 # --- sources ---------------------------------------------------------------------------------------------------------
 
+
 def test_source_group():
-    tested = proxy(['source_group = 1\nrelay = ["sip:127.0.0.1:40002"]\n', 'reply = { code = 403 }\n'],
-                   '[[permissions.address]]\nnetwork = "192.0.2.0/24"\n[[permissions.address]]\nnetwork = "127.0.0.1"\n'
-                   'port = 40001\n')
+    tested = proxy(
+        ['source_group = 1\nrelay = ["sip:127.0.0.1:40002"]\n', "reply = { code = 403 }\n"],
+        '[[permissions.address]]\nnetwork = "192.0.2.0/24"\n[[permissions.address]]\nnetwork = "127.0.0.1"\n'
+        "port = 40001\n",
+    )
     tested.receive(request(), CALLER)
     assert tested.methods() == ["INVITE"]
     tested.take()
@@ -225,7 +261,7 @@ def test_source_group():
 
 
 def test_pike_drops_what_is_too_much():
-    tested = proxy(['reply = { code = 403 }\n'], "[pike]\nreqs_density_per_unit = 16\n")
+    tested = proxy(["reply = { code = 403 }\n"], "[pike]\nreqs_density_per_unit = 16\n")
     for _ in range(60):
         tested.receive(request("MESSAGE"))
         tested.advance(50)
@@ -236,9 +272,11 @@ def test_pike_drops_what_is_too_much():
 
 
 def test_trusted_group_is_not_counted():
-    tested = proxy(['reply = { code = 403 }\n'],
-                   '[pike]\nreqs_density_per_unit = 2\nallow_group = 7\n[[permissions.address]]\ngroup = 7\n'
-                   'network = "127.0.0.0/8"\n')
+    tested = proxy(
+        ["reply = { code = 403 }\n"],
+        "[pike]\nreqs_density_per_unit = 2\nallow_group = 7\n[[permissions.address]]\ngroup = 7\n"
+        'network = "127.0.0.0/8"\n',
+    )
     for _ in range(20):
         tested.receive(request("MESSAGE"))
     assert len(tested.take(CALLER)) == 20
@@ -247,7 +285,9 @@ def test_trusted_group_is_not_counted():
 def test_reload_keeps_what_is_known():
     tested = proxy(EDGE)
     register(tested, "<sip:alice@127.0.0.1:40002>")
-    tested.engine.apply(parse(LISTEN + "[registrar]\nmax_expires = 100\n" + "".join(f"[[route]]\n{lines}" for lines in EDGE)))
+    tested.engine.apply(
+        parse(LISTEN + "[registrar]\nmax_expires = 100\n" + "".join(f"[[route]]\n{lines}" for lines in EDGE))
+    )
     tested.receive(request(uri="sip:alice@example.com"))
     assert tested.one(CALLEE).request_uri == "sip:alice@127.0.0.1:40002"
     tested.take()
@@ -256,20 +296,24 @@ def test_reload_keeps_what_is_known():
 
 # --- the file --------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("text,where", [
-    ('[[route]]\nauthenticate = { table = "subscriber" }\n', "auth_db.db_url"),
-    ('[[route]]\nauthenticate = {}\n', "auth.user"),
-    ('[[route]]\nsource_group = 3\n', "permissions.address"),
-    ('[[route]]\nregistrar = true\nrelay = ["sip:127.0.0.1"]\n', "relay"),
-    ('[[route]]\nregistrar = true\nreply = { code = 403 }\n', "reply"),
-    ('[[route]]\nlookup = "location"\nrelay = ["sip:127.0.0.1"]\n', "relay"),
-    ('[[auth.user]]\nusername = "a"\n', "password"),
-    ('[[auth.user]]\nusername = "a"\npassword = "x"\nha1 = "' + "0" * 32 + '"\n', "not both"),
-    ('[[auth.user]]\nusername = "a"\nha1 = "' + "0" * 32 + '"\n', "realm"),
-    ('[[htable]]\nname = "a"\n[[htable]]\nname = "a"\n', "name"),
-    ('[[permissions.address]]\nnetwork = "192.0.2.1/24"\n', "host bits"),
-    ('[pike]\nreqs_density_per_unit = 5\nallow_group = 9\n', "permissions.address"),
-])
+
+@pytest.mark.parametrize(
+    "text,where",
+    [
+        ('[[route]]\nauthenticate = { table = "subscriber" }\n', "auth_db.db_url"),
+        ("[[route]]\nauthenticate = {}\n", "auth.user"),
+        ("[[route]]\nsource_group = 3\n", "permissions.address"),
+        ('[[route]]\nregistrar = true\nrelay = ["sip:127.0.0.1"]\n', "relay"),
+        ("[[route]]\nregistrar = true\nreply = { code = 403 }\n", "reply"),
+        ('[[route]]\nlookup = "location"\nrelay = ["sip:127.0.0.1"]\n', "relay"),
+        ('[[auth.user]]\nusername = "a"\n', "password"),
+        ('[[auth.user]]\nusername = "a"\npassword = "x"\nha1 = "' + "0" * 32 + '"\n', "not both"),
+        ('[[auth.user]]\nusername = "a"\nha1 = "' + "0" * 32 + '"\n', "realm"),
+        ('[[htable]]\nname = "a"\n[[htable]]\nname = "a"\n', "name"),
+        ('[[permissions.address]]\nnetwork = "192.0.2.1/24"\n', "host bits"),
+        ("[pike]\nreqs_density_per_unit = 5\nallow_group = 9\n", "permissions.address"),
+    ],
+)
 def test_what_does_not_fit_together(text, where):
     with pytest.raises(ConfigError) as failure:
         parse(LISTEN + text)

@@ -106,7 +106,8 @@ cdef bint replace_text(SipMessage message, sip_text old, bytes new) noexcept:
 
 
 cdef bytes whole_lines(str text):
-    """A script's header lines with their last line end, which may have been forgotten; None when they are no lines: sent on
+    """A script's header lines with their last line end, which may have been forgotten; None when they are no lines:
+    sent on
     they would break the message."""
     cdef bytes lines = octets_of(text)
     if not lines.endswith(b"\n"):

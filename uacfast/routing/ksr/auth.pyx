@@ -118,7 +118,8 @@ cdef class AuthModule(KsrModule):
         cdef SipMessage request = request_of(self)
         if request is None:
             return -1
-        return 1 if (features_of(self).digest.find_credentials(request, SIP_HEADER_AUTHORIZATION, text, &credentials) >= 0
+        return 1 if (features_of(self).digest.find_credentials(
+                         request, SIP_HEADER_AUTHORIZATION, text, &credentials) >= 0
                      or features_of(self).digest.find_credentials(
                          request, SIP_HEADER_PROXY_AUTHORIZATION, text, &credentials) >= 0) else -1
 
@@ -139,7 +140,8 @@ cdef class AuthModule(KsrModule):
         return <int>check_secret(self, request, header_id, octets, user)
 
     def pv_auth_check(self, str srealm not None, str spasswd not None, int vflags, int vchecks):
-        """Check the credentials against a password. `vflags`: 1 it is an HA1; `vchecks`: as auth_db.auth_check()'s flags."""
+        """Check the credentials against a password. `vflags`: 1 it is an HA1; `vchecks`: as auth_db.auth_check()'s
+        flags."""
         return self.check(srealm, spasswd, vflags, vchecks, AUTH_BY_METHOD)
 
     def pv_www_authenticate(self, str realm not None, str passwd not None, int flags):

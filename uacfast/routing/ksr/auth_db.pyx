@@ -52,7 +52,8 @@ cdef class AuthDbModule(KsrModule):
         return <int>check_secret(self, request_of(self), header_id, octets, user)
 
     def auth_check(self, str srealm not None, str stable not None, int iflags):
-        """Check the credentials against the subscriber table. `iflags`: 1 the user must be From's (REGISTER: and To's) and the
+        """Check the credentials against the subscriber table. `iflags`: 1 the user must be From's (REGISTER: and To's)
+        and the
         domains the realm; 3 the same, but not for INVITE, BYE, PRACK, UPDATE, MESSAGE. ACK and CANCEL: always 1."""
         return self.check(srealm, stable, iflags, AUTH_BY_METHOD)
 

@@ -114,7 +114,8 @@ cdef class HdrModule(KsrModule):
         return self.value(hname, idx, "<null>")
 
     def match_content(self, str hname not None, str op not None, str mval not None, str hi not None):
-        """Whether a value compares so with `mval`: eq, ne, sw, in or re; `hi`: "f" the first header of that name, "l" the
+        """Whether a value compares so with `mval`: eq, ne, sw, in or re; `hi`: "f" the first header of that name, "l"
+        the
         last, "a" any of them. A real bool."""
         cdef SipMessage message = message_of(self)
         cdef bytes name = octets_of(hname)

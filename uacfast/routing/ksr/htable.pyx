@@ -16,7 +16,7 @@ cdef class HtableModule(KsrModule):
     cdef HashTable table(self, str name):
         cdef HashTable table = features_of(self).hash_tables.table(name)
         if table is None:
-            logger.error("a script uses hash table %r, which is not configured; add [[htable]] name = \"%s\"", name, name)
+            logger.error("a script uses hash table %r, which is not configured; add [[htable]] with this name", name)
         return table
 
     def sht_get(self, str htname not None, str itname not None):

@@ -51,8 +51,10 @@ cdef class RegistrarModule(KsrModule):
         return <int>result
 
     def save(self, str table not None, int flags):
-        """Carry this REGISTER out and answer it. 1 inserted, 2 updated, 3 deleted, 4 only asked; -1 refused, -2 too many
-        contacts. `flags`: 2 send no answer, 4 the new contact replaces all others, 16 keep the answer's lines for a reply."""
+        """Carry this REGISTER out and answer it. 1 inserted, 2 updated, 3 deleted, 4 only asked; -1 refused, -2 too
+        many
+        contacts. `flags`: 2 send no answer, 4 the new contact replaces all others, 16 keep the answer's lines for a
+        reply."""
         return self.save_for(no_text(), flags)
 
     def save_uri(self, str table not None, int flags, str uri not None):
@@ -135,7 +137,8 @@ cdef class RegistrarModule(KsrModule):
         return 1
 
     def lookup(self, str table not None):
-        """Let the Request-URI's bindings be where the request goes: the best becomes the Request-URI, the others branches.
+        """Let the Request-URI's bindings be where the request goes: the best becomes the Request-URI, the others
+        branches.
         1; -1: not registered; -2: no contact takes this method; -3: error."""
         cdef SipMessage request = request_of(self)
         return LOOKUP_ERROR if request is None else self.look_up(bytes_of(request.request_uri), True,

@@ -96,7 +96,8 @@ cdef class SiputilsModule(KsrModule):
         """1: the text is a sip, sips or tel URI."""
         cdef sip_uri uri
         keeper = []
-        return 1 if parse(suri, keeper, &uri) and uri.scheme in (SIP_SCHEME_SIP, SIP_SCHEME_SIPS, SIP_SCHEME_TEL) else -1
+        return 1 if (parse(suri, keeper, &uri)
+                     and uri.scheme in (SIP_SCHEME_SIP, SIP_SCHEME_SIPS, SIP_SCHEME_TEL)) else -1
 
     def is_user(self, str suser not None):
         """1: the user of the credentials that were accepted."""

@@ -1,6 +1,7 @@
 """KSR.textops: header lines, bodies and texts searched and changed (kemi-python.md §3.10).
 
-Searching uses the routes' automata (linear in the text); substitution needs groups and uses Python's re. What is searched is
+Searching uses the routes' automata (linear in the text); substitution needs groups and uses Python's re. What is
+searched is
 the message as received; what is changed shows after textopsx.msg_apply_changes().
 """
 import functools
@@ -305,7 +306,8 @@ cdef class TextopsModule(KsrModule):
         return self.replace_in_body(plain_expression(sre), octets_of(stxt), 0)
 
     def replace_str(self, str match not None, str repl not None, str mode not None):
-        """Put `repl` in place of `match`, taken as it is; mode: "a" all, "f" the first, with "i" without regard to case."""
+        """Put `repl` in place of `match`, taken as it is; mode: "a" all, "f" the first, with "i" without regard to
+        case."""
         pattern = re.compile(re.escape(octets_of(match)), re.IGNORECASE if "i" in mode else 0)
         return self.replace_matches(pattern, octets_of(repl), 0 if "a" in mode else 1, True)
 

@@ -15,8 +15,8 @@ from uacfast.routing.ksr.comparison cimport expression
 from uacfast.sip.message cimport SipMessage, bytes_of, text_of
 
 # What keep_hf() never takes out.
-cdef tuple NEEDED = (SIP_HEADER_VIA, SIP_HEADER_FROM, SIP_HEADER_TO, SIP_HEADER_CALL_ID, SIP_HEADER_CSEQ, SIP_HEADER_ROUTE,
-                     SIP_HEADER_RECORD_ROUTE, SIP_HEADER_MAX_FORWARDS, SIP_HEADER_CONTENT_LENGTH,
+cdef tuple NEEDED = (SIP_HEADER_VIA, SIP_HEADER_FROM, SIP_HEADER_TO, SIP_HEADER_CALL_ID, SIP_HEADER_CSEQ,
+                     SIP_HEADER_ROUTE, SIP_HEADER_RECORD_ROUTE, SIP_HEADER_MAX_FORWARDS, SIP_HEADER_CONTENT_LENGTH,
                      SIP_HEADER_CONTENT_TYPE)
 
 

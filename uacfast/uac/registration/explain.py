@@ -64,8 +64,8 @@ def explain(found: dict[str, Any], resolved: Callable[[str, int], list[str] | No
 
 def _registrar(registrar: dict[str, Any]) -> str:
     return (
-        f"{registrar['records']} records, {registrar['waiting']} waiting, {registrar['in_flight']} under way of at most "
-        f"{registrar['window']}, {registrar['accepted']} accepted, {registrar['refused']} refused, "
+        f"{registrar['records']} records, {registrar['waiting']} waiting, {registrar['in_flight']} under way of at "
+        f"most {registrar['window']}, {registrar['accepted']} accepted, {registrar['refused']} refused, "
         f"{registrar['unanswered']} not answered, breaker {registrar['breaker']}"
     )
 
@@ -74,6 +74,8 @@ def _summary(found: dict[str, Any]) -> str:
     now, until = found["now"], found["granted_until"]
     if found["flags"] & 4 and until > now and not found["flags"] & 1:
         return f"registered until {clock(until)}, {until - now} s from now, of {found['granted']} s granted"
+    if found["expires"] == 0 and found["row_expires"] and not found["flags"] & 2:
+        return "not registered: uac.reg_unregister has silenced it; uac.reg_refresh brings it back"
     if found["flags"] & 1:
         if found["last_status"] >= 300 and found["failures"]:
             return f"not registered: disabled after {_reason(found['last_status'])}"
