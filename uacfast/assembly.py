@@ -314,4 +314,7 @@ def _known_addresses(resolver, host: str, port: int) -> list[str] | None:
 
 def _tell_all(sinks: list[Callable[..., None]], description: RequestDescription, response: Any) -> None:
     for sink in sinks:
-        sink(description, response)
+        try:
+            sink(description, response)
+        except Exception:       # the others hear it all the same, and who sent the request gets the outcome
+            logger.exception("the event of a request of our own could not be told")

@@ -7,7 +7,7 @@ from uacfast.fault import Fault
 
 MASK = "********"
 DUMP_CHUNK = 2000  # records in one message
-SEARCH_CHUNK = 5000  # records that one call looks at: about a millisecond
+SEARCH_CHUNK = 5000  # records that one call looks at: well under a millisecond
 SEARCH_MOST = 1000  # records that a search finds
 SORTED_DUMP = 20_000  # up to so many records come in Kamailio's order, more as they lie
 ROW_TEXTS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14)  # parameters of uac.reg_add that are texts

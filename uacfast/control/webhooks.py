@@ -1,6 +1,7 @@
 """The part that tells webhooks of events: a worker opens no connections of its own."""
 import asyncio
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from uacfast import log
 from uacfast.control.part import Part
@@ -27,7 +28,8 @@ class Webhooks(Part):
         if len(self._tasks) >= WAITING_MAX:
             self._lost += 1
             if self._lost == 1 or self._lost % WAITING_MAX == 0:
-                logger.error("events are lost: the webhook is too slow", extra=log.fields(url=url, lost=self._lost))
+                logger.error("events are lost: the webhook is too slow",
+                             extra=log.fields(webhook=_place(url), lost=self._lost))
             return
         task = asyncio.get_running_loop().create_task(self._post(url, event | {"worker": worker}))
         self._tasks.add(task)
@@ -42,10 +44,12 @@ class Webhooks(Part):
         try:
             async with self._session.post(url, json=event, allow_redirects=False) as answer:
                 if answer.status >= 300:
-                    logger.warning("a webhook refused an event", extra=log.fields(url=url, status=answer.status))
+                    logger.warning("a webhook refused an event",
+                                   extra=log.fields(webhook=_place(url), status=answer.status))
         except (aiohttp.ClientError, TimeoutError) as error:
-            reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-            logger.warning("a webhook could not be told of an event", extra=log.fields(url=url, reason=reason))
+            reason = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+            logger.warning("a webhook could not be told of an event",
+                           extra=log.fields(webhook=_place(url), reason=reason))
 
     async def close(self) -> None:
         """Gives up what is still on its way."""
@@ -53,3 +57,9 @@ class Webhooks(Part):
             task.cancel()
         if self._session is not None:
             await self._session.close()
+
+
+def _place(url: str) -> str:
+    """What of a URL may be logged: the rest is often what proves that one may post there."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

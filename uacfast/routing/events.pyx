@@ -41,7 +41,12 @@ cdef class EventSink:
             if text is not None:
                 logger.log(level, "%s", text.evaluate(context))
             if webhook:
-                values = {key: getattr(description, key) for key in description.__slots__ if key not in SECRET}
+                values = {key: sendable(getattr(description, key)) for key in description.__slots__ if key not in SECRET}
                 self.post("webhook", webhook, {"event": "uac:reply"} | values | {
                     "reply": None if response is None else
                     response.index.data[:response.index.length].decode("utf-8", "replace")})
+
+
+def sendable(value):
+    """A value as JSON can carry it: octets of SIP messages that are no UTF-8 become U+FFFD."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(value, str) else value

@@ -93,6 +93,27 @@ def test_what_it_shows(page):
     page(scenario, actions=False)
 
 
+def test_time_left_of_a_ramp(serve, tmp_path):
+    registrations, left = Registrations(), [100_000]
+
+    def metrics():
+        left[0] -= 100         # with each look
+        return {"states": {"unregistered": left[0], "registered": 100_000 - left[0]}, "counters": {}, "responses": {},
+                "waiting": left[0], "in_flight": 0, "octets": 0}
+
+    def prepare(server):
+        registrations.prepare(server)
+        server.commands["reg.metrics"] = metrics
+
+    async def play(server, _listeners):
+        host, port = server.config.control.http_address
+        async with Browser(tmp_path) as browser:
+            await browser.open(f"http://{host}:{port}/")
+            await browser.until("document.getElementById('status')?.textContent", "live")
+            await browser.until(f"/all answered in about\\d+ min \\d+ s$/.test({TEXT.format('states')})")
+    serve('http = "127.0.0.1:PORT"\n', play, prepare)
+
+
 def test_searching(page):
     async def scenario(browser, _registrations):
         await browser.evaluate("document.getElementById('search').value = 'ID2'")

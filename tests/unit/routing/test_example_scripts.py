@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from kit.accounts import row
 from kit.memory import CALLER, reply, request
 from kit.message import Message
+from uacfast.proxy.location import Binding
 from uacfast.sip import digest
 from uacfast.testing import ScriptHarness
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "scripts"
 CARRIER = ("127.0.0.1", 5080)
 AVPS = '[uac]\nauth_realm_avp = "$avp(arealm)"\nauth_username_avp = "$avp(auser)"\nauth_password_avp = "$avp(apass)"\n'
+
+ACCOUNTS = 'reg_db_url = "sqlite:///unused.db"\nreg_contact_addr = "127.0.0.1:5060"\n'
 
 
 @pytest.fixture
@@ -82,6 +86,27 @@ def test_registered_user_without_accounts(run):
     edge = run("registered_user.py", AVPS)
     assert [one.start_line for one in edge.receive(request(), CALLER)] == ["SIP/2.0 403 No account"]
     assert [one.status for one in edge.receive(request(uri="sip:u1@127.0.0.1"), CALLER)] == [404]
+
+
+def test_registered_user(run):
+    edge = run("registered_user.py", AVPS + ACCOUNTS)
+    account = row("u1", l_username="alice", l_domain="127.0.0.1", r_username="4711", r_domain="carrier.example",
+                  auth_proxy="sip:127.0.0.1:5080", auth_username="log in", auth_password="geheim", expires=0)
+    assert edge._engine.commands["reg.rows"]([account]) == []
+    invite = edge.receive(request(), CALLER)[-1]
+    assert (invite.start_line, invite.destination) == ("INVITE sip:4711@carrier.example SIP/2.0", CARRIER)
+    challenge = 'Proxy-Authenticate: Digest realm="carrier.example", nonce="n1"\r\n'
+    again = edge.receive(reply(message(invite), 407, headers=challenge), CARRIER)[-1]
+    ha1 = digest.ha1(b"log in", b"carrier.example", b"geheim")
+    expected = digest.response(ha1, b"n1", b"INVITE", b"sip:4711@carrier.example")
+    assert f'response="{expected.decode()}"' in again.header("Proxy-Authorization")
+    # A call from the registrar to the Contact that was registered: first the user is away, then there.
+    assert [one.status for one in edge.receive(request(uri="sip:u1@127.0.0.1:5060"), CARRIER)] == [480]
+    location = edge._engine.features.registrar.location
+    location.replace(b"alice", [Binding(b"sip:alice@127.0.0.1:5070", expires=10_000_000)], 0)
+    invite = edge.receive(request(uri="sip:u1@127.0.0.1:5060"), CARRIER)[-1]
+    assert (invite.start_line, invite.destination) == (
+        "INVITE sip:alice@127.0.0.1:5070 SIP/2.0", ("127.0.0.1", 5070))
 
 
 def test_what_all_examples_share(run):

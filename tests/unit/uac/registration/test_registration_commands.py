@@ -68,7 +68,8 @@ def test_search(accounts):
         assert search(accounts, wanted) == ["Acc3"]
     assert search(accounts, "carrier1") == ["Acc1", "Acc3", "Acc5"]
     assert search(accounts, "carrier1", most=2) == ["Acc1", "Acc3"] == search(accounts, "carrier1", 100, 2)
-    for wanted in ("local.example", "127.0.0.1", "secret", "Acc33", "ä", "x" * 2000):     # other columns are not searched
+    # Other columns are not searched.
+    for wanted in ("local.example", "127.0.0.1", "secret", "Acc33", "ä", "x" * 2000):
         assert search(accounts, wanted) == []
     accounts.management.remove("Acc3")
     assert search(accounts, "carrier1") == ["Acc1", "Acc5"]
