@@ -6,6 +6,7 @@ only one, in the control part's process. FD is its end of the channel; everythin
 import asyncio
 import contextlib
 import ctypes
+import gc
 import importlib
 import signal
 import socket
@@ -26,6 +27,9 @@ from uacfast.uac import sending
 TICK_SECONDS = 0.010
 HEARTBEAT_SECONDS = 1.0
 PR_SET_PDEATHSIG = 1            # <linux/prctl.h>
+# A full collection walks over everything that a script keeps of every transaction, and takes longer than T1 then. What
+# has no cycles goes without it: collect the young seldom, the old ones hardly ever.
+GARBAGE_THRESHOLDS = (100_000, 50, 100)
 DEFAULT_ENGINE = "uacfast.assembly:AssembledEngine"
 
 logger = log.get("worker")
@@ -114,6 +118,7 @@ class Worker:
         self._channel.send(messages.Ready())
 
     def _assemble(self, start: messages.Start) -> None:
+        gc.set_threshold(*GARBAGE_THRESHOLDS)
         if start.workers > 1:
             self._handover = Handover.attach(start.memory_fd, start.event_fds, start.worker)
         config = messages.decode_config(start.config)
@@ -128,6 +133,7 @@ class Worker:
         self._watch(self._engine.fileno(), self._engine.on_readable)
         if self._handover is not None:
             self._watch(self._handover.fileno(), self._engine.on_handover)
+        gc.freeze()     # what is here stays
 
     def _watch(self, fd: int, callback: Callable[..., None], *arguments: Any) -> None:
         self._loop.add_reader(fd, callback, *arguments)

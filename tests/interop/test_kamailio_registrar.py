@@ -1,6 +1,7 @@
 """Accounts of a table kept registered at a real Kamailio: registrar, usrloc, auth_db."""
 
 import re
+import sqlite3
 import time
 from hashlib import md5
 
@@ -57,6 +58,14 @@ def add(program, *names, **columns):
 
 def expires(contact):
     return int(re.search(r"Expires: (\d+)", contact)[1])
+
+
+def sequence(contact):
+    return int(re.search(r"CSeq: (\d+)", contact)[1])
+
+
+def call(contact):
+    return re.search(r"Call-ID: (\S+)", contact)[1]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -155,10 +164,37 @@ def test_a_refresh_with_a_living_nonce_is_one_request(kamailio, accounts):
     add(program, "acc0")
     program.start(reg_preemptive=True, reg_keep_callid=True)
     program.wait_for(regactive=1)
-    call = re.search(r"Call-ID: (\S+)", registrar.contact("acc0"))[1]
+    first = call(registrar.contact("acc0"))
     for number in (3, 4, 5):
         program.result("uac.reg_register", "l_uuid", "acc0")
         wait_until(lambda number=number: registrar.registers() == number, 10, f"{number} REGISTERs")
         program.wait_for_state("acc0", "registered")
-    assert re.search(r"Call-ID: (\S+)", registrar.contact("acc0"))[1] == call
+    assert call(registrar.contact("acc0")) == first
     assert program.explain("acc0")["registrar"].endswith("0 refused, 0 not answered, breaker closed")
+
+
+def test_killed_while_the_database_takes_nothing(kamailio, accounts):
+    """What was sent after the last state that could be written is unknown after a SIGKILL; CSeq rises all the same.
+
+    Kamailio answers a lower CSeq of the same Call-ID with 200 and leaves the contact as it is: it would run out.
+    """
+    registrar = kamailio()
+    program = accounts(registrar)
+    add(program, "acc0")
+    program.start(reg_keep_callid=True)
+    program.wait_for(regactive=1)
+    wait_until(lambda: program.kept_states() == ["acc0"], 10, "a state that is kept")
+    lock = sqlite3.connect(program.database.path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    for number in range(1, 11):
+        program.result("uac.reg_register", "l_uuid", "acc0")
+        wait_until(lambda number=number: registrar.registers() == 2 + 2 * number, 10, "a REGISTER more")
+        program.wait_for_state("acc0", "registered")
+    before = registrar.contact("acc0")
+    program.kill()
+    lock.close()
+    program.start(reg_keep_callid=True)
+    program.wait_for(regactive=1)
+    program.result("uac.reg_register", "l_uuid", "acc0")
+    wait_until(lambda: sequence(registrar.contact("acc0")) > sequence(before), 10, "a higher CSeq at the registrar")
+    assert call(registrar.contact("acc0")) == call(before)

@@ -19,12 +19,15 @@ from uacfast.uac.registration.record cimport (
 )
 from uacfast.uac.registration.request cimport contact_address, put_call_id, read_call_number
 from uacfast.uac.registration.rows cimport PackedRow, pack_row
+from uacfast.uac.registration.settings cimport RegistrationSettings
 from uacfast.leaves.text_writer cimport text_put_hex, text_writer, text_writer_length, text_writer_start
 from uacfast.uac.registration.names import EVENTS, STATES
 
 cdef enum:
     STATE_TEXT_MOST = 1024       # octets, of credentials and Service-Route in the state table
-    CSEQ_STEP = 10               # a CSeq that was kept may be behind what was sent before the end: go on above that
+    # A kept CSeq is behind what was sent before the end, by a moment or by the hours that the database was away, and a
+    # registrar does not take a lower one. This is 5,000 refreshes.
+    CSEQ_STEP = 10000
 
 ATTRIBUTES = {"l_uuid": L_UUID, "l_username": L_USERNAME, "r_username": R_USERNAME, "auth_username": AUTH_USERNAME}
 LATENCY_BOUNDS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
@@ -78,9 +81,11 @@ cdef bint record_has(const Record *record, sip_text lower) noexcept:
     return False
 
 
-cdef str fingerprint(const Record *record):
-    """Tells whether a state that was kept belongs to the row that is there now."""
-    return f"{siphash(&fingerprint_key, record.texts, record.texts_length):016x}"
+cdef str fingerprint(const Record *record, RegistrationSettings settings):
+    """Tells whether a state that was kept belongs to the row and to the Contact that are there now."""
+    cdef sip_text contact = contact_address(record, settings)
+    cdef uint64_t row = siphash(&fingerprint_key, record.texts, record.texts_length)
+    return f"{row ^ siphash(&fingerprint_key, contact.at, contact.length):016x}"
 
 
 cdef class Management:
@@ -256,8 +261,8 @@ cdef class Management:
         if record.call_number:
             put_call_id(record, &out)
         call_id = text[:text_writer_length(&out)].decode()
-        return [text_str(text_field(record, L_UUID)), fingerprint(record), call_id, f"{record.tag_number:016x}",
-                record.cseq, record.flags,
+        return [text_str(text_field(record, L_UUID)), fingerprint(record, self.registrations.settings), call_id,
+                f"{record.tag_number:016x}", record.cseq, record.flags,
                 self.table.epoch_seconds(record.binding_until if record.flags & ONLINE else 0),
                 self.table.epoch_seconds(record.due), record.failures, record.last_status,
                 record.expires if record.expires > record.row_expires else 0,
@@ -270,7 +275,7 @@ cdef class Management:
         cdef Record *record
         for state in states:
             record = self.table.find(argument(state[0]))
-            if record == NULL or state[1] != fingerprint(record) or record.history_count:
+            if record == NULL or state[1] != fingerprint(record, self.registrations.settings) or record.history_count:
                 continue
             if may_move:
                 record.owner = <unsigned char>self.owner_of_call(state[2], record.owner)
