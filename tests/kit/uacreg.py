@@ -18,7 +18,7 @@ PATIENCE = 30.0
 
 
 class AccountsProgram:
-    """`registrar`: SIP URI of the registrar; without `sip:` it is the r_domain of the rows. The program need not run."""
+    """`registrar`: SIP URI of the registrar; without `sip:` it is the r_domain of the rows. The program may be down."""
 
     def __init__(self, directory: Path, database: Database, registrar: str) -> None:
         self.directory = directory
