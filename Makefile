@@ -106,6 +106,10 @@ bench-kamailio: build-test
 	$(BIN)/python -m bench.compare verify
 	$(BIN)/python -m bench.compare rate --pin same --rate 1000 --markdown
 	$(BIN)/python -m bench.compare rate --pin split --rate 4000 --markdown
+	$(BIN)/python -m bench.compare rate --scenario auth --pin split --rate 4000 --markdown \
+	    --systems uacfast,kamailio-tlsf,uacfast-ksr,kamailio-kemi
+	$(BIN)/python -m bench.compare rate --pin split --rate 4000 --markdown --systems uacfast-ksr,kamailio-kemi
+	$(BIN)/python -m bench.compare registrations 10000 --markdown
 	$(BIN)/python -m bench.compare find-max --markdown
 	$(BIN)/python -m bench.compare memory 10000 --markdown
 

@@ -82,6 +82,8 @@ def parser():
     subcommand("verify", "a handful of calls, every octet compared", "uacfast,kamailio-tlsf,relay", "none", 10, 1)
     accounts = subcommand("registrations", "accounts of a table brought online", "uacfast,kamailio-tlsf", "split", 1, 3)
     accounts.add_argument("accounts", type=count)
+    accounts.add_argument("--mysql", metavar="URL", default="",
+                          help="mysql://user:password@host/database in place of SQLite")
     workers = subcommand("workers", "correctness and cost with several workers", "uacfast", "none", 2000, 1)
     workers.add_argument("count", type=count)
     workers.add_argument("--seconds", type=positive, default=8)
@@ -140,7 +142,7 @@ def run_registrations(options, plan):
     with tempfile.TemporaryDirectory(prefix="bench-accounts-") as folder:
         for _ in range(options.runs):
             for system in options.systems:
-                records.append(registrations.measure(system, plan, options.accounts, folder))
+                records.append(registrations.measure(system, plan, options.accounts, folder, options.mysql))
                 print(registrations.run_line(records[-1]), file=sys.stderr, flush=True)
     return records, report.registrations_table(records, baseline_of(options))
 

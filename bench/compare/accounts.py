@@ -1,5 +1,6 @@
-"""The uacreg table of a registration run: N trunk accounts of bench/load/registrar, in SQLite."""
+"""The uacreg table of a registration run: N trunk accounts of bench/load/registrar, in SQLite or MariaDB."""
 import sqlite3
+from urllib.parse import unquote, urlsplit
 
 COLUMNS = ("l_uuid", "l_username", "l_domain", "r_username", "r_domain", "realm", "auth_username", "auth_password",
            "auth_proxy", "expires")
@@ -38,3 +39,20 @@ def make_sqlite(path, count, registrar_port):
             account_rows(count, registrar_port))
     connection.close()
     return f"sqlite:///{path}"
+
+
+def make_mysql(url, count, registrar_port):
+    """The tables anew in the database that `url` (mysql://user:password@host[:port]/name) names; returns the URL."""
+    import pymysql
+    parts = urlsplit(url)
+    with pymysql.connect(host=parts.hostname, port=parts.port or 3306, user=unquote(parts.username or ""),
+                         password=unquote(parts.password or ""), database=parts.path.strip("/")) as connection:
+        cursor = connection.cursor()
+        cursor.execute("DROP TABLE IF EXISTS version, uacreg, uacfast_regstate")
+        for statement in filter(str.strip, SCHEMA.split(";")):
+            cursor.execute(statement.replace("PRIMARY KEY NOT NULL", "AUTO_INCREMENT PRIMARY KEY NOT NULL"))
+        cursor.executemany(
+            f"INSERT INTO uacreg ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})",
+            list(account_rows(count, registrar_port)))
+        connection.commit()
+    return url

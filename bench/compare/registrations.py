@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from .accounts import make_sqlite
+from .accounts import make_mysql, make_sqlite
 from .processes import (
     BenchmarkError,
     Child,
@@ -29,14 +29,18 @@ def cost_of_being_there(system, start):
         return cpu_us(running.pids()), pss_kb(running.pids())
 
 
-def measure(system, plan, accounts, folder, patience=120.0):
-    """One run: the registrar first, then the system with its table. Returns the record."""
+def measure(system, plan, accounts, folder, mysql="", patience=120.0):
+    """One run: the registrar first, then the system with its table, in SQLite unless `mysql` is the URL of a database.
+    Returns the record."""
     folder = Path(folder)
     port = free_udp_ports(1)[0]
-    database = make_sqlite(folder / f"empty-{port}.sqlite", 0, port)
-    empty = replace(plan.start, scenario="registrations", database=database)
-    full = replace(empty, database=make_sqlite(folder / f"full-{port}.sqlite", accounts, port))
+
+    def table(name, count):
+        return make_mysql(mysql, count, port) if mysql else make_sqlite(folder / f"{name}-{port}.sqlite", count, port)
+
+    empty = replace(plan.start, scenario="registrations", database=table("empty", 0))
     base_us, base_kb = cost_of_being_there(system, empty)
+    full = replace(empty, database=table("full", accounts))
     command = [str(plan.start.build / "registrar"), "--port", str(port), "--accounts", str(accounts),
                "--seconds", str(patience)]
     dropped = dropped_datagrams()
