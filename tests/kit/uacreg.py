@@ -18,7 +18,7 @@ PATIENCE = 30.0
 
 
 class AccountsProgram:
-    """`registrar`: SIP URI of the registrar; without `sip:` it is the r_domain of the rows. The program may be down."""
+    """`registrar`: SIP URI; without `sip:` it is the r_domain of the rows. The program need not run."""
 
     def __init__(self, directory: Path, database: Database, registrar: str) -> None:
         self.directory = directory
