@@ -138,6 +138,10 @@ class AccountsProgram:
         """Until the counters have these values."""
         wait_until(lambda: counts.items() <= self.counts().items(), PATIENCE, f"{counts}")
 
+    def quarantined(self) -> list[str]:
+        """l_uuid of the rows that cannot be used."""
+        return [one["l_uuid"] for one in self.result("uac.reg_quarantine")]
+
     def info(self, uuid: str) -> dict:
         return self.result("uac.reg_info", "l_uuid", uuid)
 
