@@ -39,7 +39,8 @@ def users(requests):
 def test_a_reload_is_a_difference(program, registrar, workers):
     program.add("bad", auth_proxy="")
     program.start(workers=workers, reload_delta=1)
-    program.wait_for(regtotal=NUMBER, regactive=NUMBER, regquarantined=1)
+    program.wait_for(regtotal=NUMBER, regactive=NUMBER)
+    assert program.quarantined() == ["bad"]
     assert len(registrar.requests) == 2 * NUMBER and registrar.repeated == 0
     before = {one["l_uuid"]: one for one in program.result("uac.reg_dump")}
     program.add("new")
@@ -51,7 +52,8 @@ def test_a_reload_is_a_difference(program, registrar, workers):
         "added_uuids": "bad, new", "changed_uuids": "acc1", "removed_uuids": "acc2"}  # fmt: skip
     assert program.counts()["regtotal"] == NUMBER and len(registrar.requests) == 2 * NUMBER
     assert program.result("uac.reg_reload") == {}
-    program.wait_for(regtotal=NUMBER + 1, regactive=NUMBER + 1, regquarantined=0)
+    program.wait_for(regtotal=NUMBER + 1, regactive=NUMBER + 1)
+    assert program.quarantined() == []
     assert users(registrar.requests[2 * NUMBER:]) == {"new", "acc1", "bad"}
     assert len(registrar.requests) == 2 * NUMBER + 6
     after = {one["l_uuid"]: one for one in program.result("uac.reg_dump")}

@@ -238,7 +238,8 @@ def test_the_captured_dump(program, registrar, workers):
     program.database.sql(f"UPDATE uacreg SET auth_proxy = '{registrar.uri}' WHERE auth_proxy LIKE 'sip:%'")
     program.start(workers=workers, control="show_secrets = true\n", reg_active=False)
     # A negative expires is no time.
-    program.wait_for(regtotal=len(captured) - 1, regquarantined=1)
+    program.wait_for(regtotal=len(captured) - 1)
+    wait_until(lambda: program.quarantined() == ["expneg"], 10, "the end of the load")
     for name in CLIENTS:
         story = Story(program, registrar, name)
         expected = story.replaced([one for one in captured if one["expires"] >= 0])

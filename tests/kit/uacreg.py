@@ -18,7 +18,7 @@ PATIENCE = 30.0
 
 
 class AccountsProgram:
-    """`registrar`: SIP URI of the registrar; without `sip:` it is the r_domain of the rows. The program may be down."""
+    """`registrar`: SIP URI; without `sip:` it is the r_domain of the rows. The program need not run."""
 
     def __init__(self, directory: Path, database: Database, registrar: str) -> None:
         self.directory = directory
@@ -137,6 +137,10 @@ class AccountsProgram:
     def wait_for(self, **counts: int) -> None:
         """Until the counters have these values."""
         wait_until(lambda: counts.items() <= self.counts().items(), PATIENCE, f"{counts}")
+
+    def quarantined(self) -> list[str]:
+        """l_uuid of the rows that cannot be used."""
+        return [one["l_uuid"] for one in self.result("uac.reg_quarantine")]
 
     def info(self, uuid: str) -> dict:
         return self.result("uac.reg_info", "l_uuid", uuid)
