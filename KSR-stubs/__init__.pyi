@@ -391,7 +391,8 @@ class _Corex:
     def append_branch_uri(self, uri: str) -> int: ...
 
     def append_branch_uri_q(self, uri: str, q: str) -> int:
-        """Another destination that t_relay() sends to as well; "": the Request-URI as it is now."""
+        """Another destination that t_relay() sends to as well; "": the Request-URI as it is now. q: from 0 to 1, "" or
+        anything else: none."""
 
     def has_ruri_user(self) -> int: ...
 
@@ -400,8 +401,22 @@ class _Corex:
     def is_socket_name(self, name: str) -> int:
         """Sockets have no names here."""
 
+    def isxflagset(self, flag: int) -> int: ...
+
+    def resetxflag(self, flag: int) -> int: ...
+
+    def send_data(self, uri: str, data: str) -> int:
+        """Send this text as one datagram to a SIP URI, as it is: 1, or -1 when the URI leads nowhere. Waits for the
+        addresses of a name."""
+
+    def sendx(self, uri: str, socket: str, data: str) -> int:
+        """send_data() by our socket "udp:host:port"; -1 when it is none of ours."""
+
     def set_send_socket(self, name: str) -> int:
         """Send by our socket "udp:host:port"; one that is not ours changes nothing."""
+
+    def setxflag(self, flag: int) -> int:
+        """Flags 0 to 63 beside those of setflag(), with the transaction like them: 1, or -1 for another number."""
 
 
 corex: _Corex
@@ -1474,11 +1489,14 @@ class _Tm:
 
     def t_check_trans(self) -> int: ...
 
+    def t_clean(self) -> int:
+        """There is nothing to clean: each transaction has a timer that ends it."""
+
     def t_drop_replies(self, which: str) -> int:
-        """The same; "l": only those of the last attempt, "n": none."""
+        """The same; "l": only those of the branches that the last t_relay() began, "n": none."""
 
     def t_drop_replies_all(self) -> int:
-        """Failure callback: the refusals until now are not sent upstream if others come."""
+        """Failure callback: the refusals until now are not sent upstream if others come. Elsewhere it changes nothing."""
 
     def t_exists(self) -> int: ...
 
@@ -1498,15 +1516,24 @@ class _Tm:
     def t_is_set(self, what: str) -> int:
         """Whether a callback is armed: "failure_route", "branch_route" or "onreply_route"."""
 
+    def t_load_contacts(self) -> int:
+        """Put the Request-URI and all further branches aside, for t_next_contacts(); a single destination stays. Always 1 in
+        request and failure callbacks."""
+
     def t_lookup_cancel(self) -> int:
         """1 when the INVITE of this CANCEL is known, else -1."""
 
-    def t_lookup_cancel_flags(self, flags: int) -> int: ...
+    def t_lookup_cancel_flags(self, flags: int) -> int:
+        """t_lookup_cancel(); 1: setflag()'s flags become those of the INVITE."""
 
     def t_lookup_request(self) -> int:
         """1 when the request has a transaction already, else -1; a copy is not answered."""
 
     def t_newtran(self) -> int: ...
+
+    def t_next_contacts(self) -> int:
+        """Make those of the highest q among what t_load_contacts() put aside the destinations of the next t_relay(): the
+        Request-URI and further branches. -2: there are none left."""
 
     def t_on_branch(self, name: str) -> int: ...
 
@@ -1532,7 +1559,11 @@ class _Tm:
     def t_relay_to_proxy_flags(self, proxy: str, flags: int) -> int: ...
 
     def t_release(self) -> int:
-        """Let the transaction go: nobody will answer it."""
+        """Let the transaction go, if there is one that has no answer: nobody will answer it."""
+
+    def t_replicate(self, uri: str) -> int:
+        """Send a copy of the request as it is now to this SIP URI too; nothing is heard of its replies. "": to $du, else
+        the Request-URI. -1 for INVITE, ACK and CANCEL: nobody would end the call that such a copy sets up."""
 
     def t_reply(self, code: int, reason: str) -> int:
         """Answer from the transaction; in a failure callback instead of the branch's refusal. Creates none."""
@@ -1541,8 +1572,18 @@ class _Tm:
 
     def t_reset_fr(self) -> int: ...
 
+    def t_reset_max_lifetime(self) -> int:
+        """The lifetime as [tm] says, from now on."""
+
+    def t_reset_retr(self) -> int:
+        """T1 and T2 as [tm] says."""
+
     def t_retransmit_reply(self) -> int:
         """Send the last reply again: 1, or -1 when there is none."""
+
+    def t_save_lumps(self) -> int:
+        """Failure routes begin with the request as it is now: what is changed between here and t_relay() goes out with
+        that alone. -1 before t_newtran()."""
 
     def t_send_reply(self, code: int, reason: str) -> int:
         """The same; creates the transaction where there is none yet."""
@@ -1555,9 +1596,20 @@ class _Tm:
 
     def t_set_fr_inv(self, fr_inv_timer: int) -> int: ...
 
+    def t_set_max_lifetime(self, inv_lifetime: int, noninv_lifetime: int) -> int:
+        """How long this transaction may last in ms from now on, if it is an INVITE's or if it is not; 0: as it is. Then its
+        branches end with a 408 of ours, whatever provisional responses came."""
+
+    def t_set_retr(self, t1: int, t2: int) -> int:
+        """T1 and T2 of this transaction in ms, at most 65535; 0: as it is. What is being repeated takes them after the next
+        copy. Unlike tm.retr_timer2 this T2 bounds the interval of INVITEs as well, as Kamailio's does."""
+
     def t_uac_send(self, method: str, ruri: str, nexthop: str, socket: str, headers: str, body: str) -> int:
         """A request of our own, of which nothing more is heard: 1, or -1 when it cannot be sent. Its From and To
         are its Request-URI; an empty nexthop or socket: chosen."""
+
+    def t_use_uac_headers(self) -> int:
+        """ACK and CANCEL of ours are always written from what the branch sent: 1."""
 
 
 tm: _Tm
@@ -1569,6 +1621,18 @@ class _Tmx:
     def t_cancel_branches(self, which: str) -> int:
         """Reply callback: cancel "all" branches, the "others", or "this" one."""
 
+    def t_cancel_callid(self, callid: str, cseq: str, flag: int) -> int:
+        """Cancel the branches of the INVITE with this Call-ID and CSeq number; its caller hears what they answer. flag: set
+        for its transaction, 0: none. -1: this worker has no such INVITE without a final response."""
+
+    def t_cancel_callid_reason(self, callid: str, cseq: str, flag: int, code: int) -> int:
+        """The same with a Reason header field in the CANCEL; code: its cause, 0: no such header field."""
+
+    def t_continue(self, index: int, label: int, callback: str) -> int:
+        """Call callback(msg) with the request of the transaction that t_suspend() left, as a failure callback; its
+        t_relay() sends to the Request-URI or a new one. If nothing is relayed or answered there, the caller gets a 500. 1: it
+        ran, or there was nothing to do since the caller has cancelled; -1: no such transaction waits in this worker."""
+
     def t_drop(self) -> int: ...
 
     def t_drop_rcode(self, code: int) -> int:
@@ -1576,6 +1640,8 @@ class _Tmx:
 
     def t_flush_flags(self) -> int:
         """Flags live with the transaction at once: nothing is to be copied."""
+
+    def t_flush_xflags(self) -> int: ...
 
     def t_is_branch_route(self) -> int: ...
 
@@ -1587,6 +1653,14 @@ class _Tmx:
 
     def t_precheck_trans(self) -> int:
         """Whether another worker is just handling the same request: none can be, each call has one owner."""
+
+    def t_reply_callid(self, callid: str, cseq: str, code: int, reason: str) -> int:
+        """Answer the request with this Call-ID and CSeq number: 1; -1: this worker has none without a final response."""
+
+    def t_suspend(self) -> int:
+        """Have the transaction wait for t_continue(), which finds it by $T(id_index) and $T(id_label): 1. It is begun if
+        need be; what the request route made of the request stays. After fr_timer it ends with a 408 of ours, by way of the
+        failure callback. -1: the caller has cancelled or was answered; replies cannot be suspended."""
 
 
 tmx: _Tmx

@@ -211,6 +211,7 @@ class AssembledEngine:
             script.statistics = self.statistics
             script.features = self.features
             script.hash_tables = self.features.hash_tables
+            name_callbacks(script, config)
             script_file.start(script)
             self.commands["app_python.reload"] = self._reload_script
             self.commands["app_python.api_list"] = self._list_script_functions
@@ -219,6 +220,7 @@ class AssembledEngine:
             self._apply_script_parameters(config)
             return
         script_file.start(self._script, config.script.file)
+        name_callbacks(self._script, config)
         self._script.set_replacer(replacer)
         self._apply_script_parameters(config)
 
@@ -310,6 +312,13 @@ def _known_addresses(resolver, host: str, port: int) -> list[str] | None:
     """The addresses that a name is known to have, without asking anybody."""
     targets = resolver.cached(host, port) if resolver is not None else None
     return [f"{target.address}:{target.port}" for target in targets] if targets else None
+
+
+def name_callbacks(script: Script, config: Config) -> None:
+    """Tell the script which of its methods are called when, as [kemi] says."""
+    kemi = config.kemi
+    script.name_callbacks(*("" if name == "none" else name for name in (
+        kemi.reply_route_callback, kemi.onsend_route_callback, kemi.pre_routing_callback)))
 
 
 def _tell_all(sinks: list[Callable[..., None]], description: RequestDescription, response: Any) -> None:

@@ -296,6 +296,14 @@ class Script(Table, frozen=True, kw_only=True):
     watchdog_kill: v.Flag = False                      # and ends its worker, which is started anew
 
 
+class Kemi(Table, frozen=True, kw_only=True):
+    """[kemi]: which methods of the script are called when (Kamailio's core parameters kemi.*); "none": none is."""
+
+    onsend_route_callback: v.NonEmptyText = "ksr_onsend_route"   # for what is about to leave
+    reply_route_callback: v.NonEmptyText = "ksr_reply_route"     # for every reply
+    pre_routing_callback: v.NonEmptyText = "none"                # (msg, "core:pre-routing") before the other two
+
+
 class Event(Table, frozen=True, kw_only=True):
     """[[event]]: what becomes of the final replies to requests of our own with evroute set (uac_req_send)."""
 
@@ -446,6 +454,7 @@ class Config(Table, frozen=True, kw_only=True):
     dialog: Dialog = field(default_factory=Dialog)
     uac: Uac = field(default_factory=Uac)
     script: Script = field(default_factory=Script)
+    kemi: Kemi = field(default_factory=Kemi)
     limits: Limits = field(default_factory=Limits)
     event: tuple[Event, ...] = ()
     control: Control = field(default_factory=Control)
@@ -464,6 +473,8 @@ class Config(Table, frozen=True, kw_only=True):
         if not self.script.file:
             sentences += [f"uac.{name} has no effect without script.file: it is for scripts" for name in _FOR_SCRIPTS
                           if getattr(self.uac, name)]
+            if self.kemi != Kemi():
+                sentences.append("[kemi] has no effect without script.file: it is for scripts")
         for index, route in enumerate(self.route):
             named = f' (route "{route.name}")' if route.name else ""
             if not self.uac.reg_db_url and (route.lookup == "registrations" or route.request_to is not None):

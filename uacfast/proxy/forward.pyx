@@ -217,6 +217,9 @@ cdef class Forwarder(TransactionUser):
         space = self.transport.reserve(capacity)
         if space != NULL:
             length = self.write_request(request, socket, branch, transaction.loop_hash, space, capacity)
+            if length and self.hears_sending and not transaction.flags & LOCAL:
+                space = self.sending(transaction, branch, request, socket, destination, space, length)
+                length = 0 if space == NULL else length
             if length and self.client.start(branch, space, length, socket, destination):
                 if request.cseq_shift:
                     branch.cseq_shift = request.cseq_shift
@@ -457,6 +460,9 @@ cdef class Forwarder(TransactionUser):
         if space == NULL:
             return False
         length = self.write_request(request, socket, NULL, loop_hash, space, capacity)
+        if length and self.hears_sending:
+            space = self.sending(NULL, NULL, request, socket, &hop.addresses[0], space, length)
+            length = 0 if space == NULL else length
         if length == 0:
             return False
         self.transport.commit(length, socket, &hop.addresses[0], 0)
@@ -473,6 +479,18 @@ cdef class Forwarder(TransactionUser):
             self.counters.at[COUNT_RESOLUTION_FAILED] += 1
             return
         self.reinject(data, source, socket)
+
+    cdef char *sending(self, Transaction *transaction, Branch *branch, SipMessage message, int socket,
+                       const udp_address *destination, char *octets, uint32_t length) noexcept:
+        """Tell the script; what it sends meanwhile takes the place in the ring, so these octets get another."""
+        cdef bytes kept = octets[:length]
+        cdef const char *at = kept
+        cdef char *space
+        self.script.sending(transaction, branch, message, socket, destination, kept)
+        space = self.transport.reserve(length)
+        if space != NULL:
+            memcpy(space, at, length)
+        return space
 
     # --- writing -------------------------------------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ cdef class ScriptHost(RequestPolicy):
     cdef bint hears_failure(self, Transaction *transaction) noexcept
     cdef bint failure(self, Transaction *transaction, Branch *chosen, SipMessage response) noexcept
     cdef void branch_failed(self, Transaction *transaction, Branch *branch, SipMessage response) noexcept
+    cdef void sending(self, Transaction *transaction, Branch *branch, SipMessage message, int socket,
+                      const udp_address *destination, bytes octets) noexcept
 
 
 cdef class RouteListener:

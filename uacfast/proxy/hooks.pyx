@@ -54,6 +54,11 @@ cdef class ScriptHost(RequestPolicy):
     cdef void branch_failed(self, Transaction *transaction, Branch *branch, SipMessage response) noexcept:
         """One branch has a negative final response, which is None when it is ours; others may still be waiting."""
 
+    cdef void sending(self, Transaction *transaction, Branch *branch, SipMessage message, int socket,
+                      const udp_address *destination, bytes octets) noexcept:
+        """These octets are about to leave: a new branch, a request without transaction (both are NULL then), or a response
+        on its way upstream. `message` is what they were made of. Only called while Forwarder.hears_sending is set."""
+
 
 cdef class RouteListener:
     """Hears of requests and responses that carry a Record-Route value of ours."""

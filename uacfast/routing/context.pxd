@@ -20,6 +20,7 @@ cdef enum RouteKind:             # which callback is running (kemi-python.md §1
     ROUTE_FAILURE
     ROUTE_BRANCH_FAILURE
     ROUTE_EVENT
+    ROUTE_ONSEND                 # a message is about to leave
 
 
 cdef class TransactionState:     # what a script keeps about one transaction; Transaction.context
@@ -28,11 +29,16 @@ cdef class TransactionState:     # what a script keeps about one transaction; Tr
     cdef public dict avps                    # name -> list of int and str, the newest first
     cdef public dict xavps, xavus, xavis     # name -> list of {name: list}; the names of xavis are lower case
     cdef public list branches                # further destinations: dicts uri, dst_uri, path, q, send_socket, flags
+    cdef public uint64_t xflags              # corex.setxflag()
+    cdef uint32_t retr_timer1, retr_timer2   # ms, for the transaction once it begins; 0: not set
+    cdef uint32_t inv_lifetime, noninv_lifetime
     cdef public str on_branch, on_reply, on_failure, on_branch_failure   # "": not armed
     cdef public dict notes                   # what features keep about the transaction, by feature name
     cdef StoredPlan plan                     # what the request route made of the request: failure routes begin with it
+    cdef bint plan_saved                     # by t_save_lumps(): t_relay() leaves it as it is
     cdef object destination_uri              # $du as the request route left it
     cdef list attempts                       # StoredPlan of each attempt, by Transaction.context_step
+    cdef int last_set                        # number of the first branch that the last t_relay() began
     cdef dict branch_failures                # branch number -> callback, armed when the branch was made
 
 
@@ -65,6 +71,7 @@ cdef class MessageContext:
     cdef bint without_100                    # t_relay() answers an INVITE with no 100 of ours
     cdef bint authenticated                  # uac_auth() put credentials into the request
     cdef bint relayed, absorbed, source_marked, dropped, failed, suspended, released
+    cdef bint continued                      # t_continue() took up its transaction
     cdef object msg                          # what the callback got as its first argument
     cdef str event_callback, event           # events: the method's name and what happened
     cdef int replaced                        # bits 1 << ReplacedHeader: set in this callback
@@ -73,6 +80,9 @@ cdef class MessageContext:
     cdef const char *first_request_uri       # failure callbacks: to tell whether the script chose a new destination
     cdef object first_destination_uri
     cdef StoredPlan applied                  # keeps the texts that the message's edits refer to
+    cdef bytes outgoing                      # ROUTE_ONSEND: what is about to leave
+    cdef udp_address outgoing_to
+    cdef int outgoing_socket
     cdef bytes octets, reply_octets          # after a wait: what the messages are scans of
     cdef uint32_t slot                       # transaction and branch while a function waits
     cdef uint64_t check

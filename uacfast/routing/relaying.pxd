@@ -1,5 +1,5 @@
 """What a script does with transactions: creating, relaying, answering (Kamailio's tm and sl modules)."""
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from uacfast.leaves.sip_text cimport sip_text
 from uacfast.proxy.forward cimport Forwarder
@@ -25,9 +25,13 @@ cdef class ScriptTransactions(ScriptRuntime):
     cdef int check_transaction(self, MessageContext context) noexcept
     cdef int new_transaction(self, MessageContext context) noexcept
     cdef int relay(self) except? -2
+    cdef int suspend(self, MessageContext context) except? -2
+    cdef int go_on_with(self, uint32_t index, uint32_t label, str callback) except? -2
+    cdef int run_continued(self, Transaction *transaction, str callback) except? -2
     cdef int relay_request(self, MessageContext context) except? -2
     cdef int relay_stateless(self, MessageContext context) noexcept
     cdef int forward(self, MessageContext context) except? -2
+    cdef void answer_trying(self, MessageContext context) noexcept
     cdef int begin_branches(self, MessageContext context, list targets) except? -2
     cdef bint is_target_new(self, MessageContext context) noexcept
     cdef void note_credentials(self, MessageContext context) noexcept
@@ -48,3 +52,5 @@ cdef class ScriptTransactions(ScriptRuntime):
 
 cdef bint is_waiting(const Transaction *transaction) noexcept
 cdef TransactionState state_of(Transaction *transaction)
+cdef uint32_t transaction_label(const Transaction *transaction) noexcept
+cdef Branch *suspended_branch(const Transaction *transaction) noexcept

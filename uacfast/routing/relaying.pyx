@@ -8,11 +8,16 @@ from uacfast.leaves.sip_scan cimport SIP_METHOD_ACK, SIP_METHOD_CANCEL, SIP_METH
 from uacfast.leaves.sip_uri cimport SIP_SCHEME_SIP, SIP_SCHEME_SIPS, sip_uri, sip_uri_parse
 from uacfast.proxy.counters cimport COUNT_RELAYED_REQUESTS, COUNT_RETRANSMITTED_REQUESTS, DROP_NO_MEMORY
 from uacfast.proxy.forward cimport HOP_FAILED, NextHop
-from uacfast.routing.context cimport ROUTE_BRANCH_FAILURE, ROUTE_FAILURE, ROUTE_NONE, ROUTE_REQUEST, kept, str_of
+from uacfast.leaves.transaction_states cimport STATE_TERMINATED
+from uacfast.routing.context cimport (
+    ROUTE_BRANCH_FAILURE, ROUTE_FAILURE, ROUTE_NONE, ROUTE_ONSEND, ROUTE_REQUEST, kept, str_of,
+)
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport no_text, text_of
 from uacfast.sip.digest cimport Secret
-from uacfast.tm.table cimport CANCELLED, CHALLENGE_ANSWERED, DIALOG_BEGINS, FINAL_SENT, LOCAL
+from uacfast.tm.table cimport (
+    CANCELLED, CHALLENGE_ANSWERED, DIALOG_BEGINS, FINAL_SENT, LOCAL, TransactionTable, WITHOUT_REQUEST,
+)
 
 cdef enum:
     FREE_MESSAGES_MAX = 32           # kept for later; each is 34 KB
@@ -46,6 +51,22 @@ cdef TransactionState state_of(Transaction *transaction):
                                                                                   TransactionState):
         return None
     return <TransactionState>transaction.context
+
+
+cdef uint32_t transaction_label(const Transaction *transaction) noexcept:
+    """$T(id_label): with the index it tells this transaction from those that had its place in the table before."""
+    return <uint32_t>(transaction.check & 0x7fffffff)
+
+
+cdef Branch *suspended_branch(const Transaction *transaction) noexcept:
+    """The branch that stands for its being suspended, the last one if that has happened more than once; NULL: never."""
+    cdef Branch *branch = transaction.branches
+    cdef Branch *found = NULL
+    while branch != NULL:
+        if branch.flags & WITHOUT_REQUEST:
+            found = branch
+        branch = branch.next
+    return found
 
 
 cdef sip_text both(SipMessage message, sip_text new, sip_text old) noexcept:
@@ -105,6 +126,7 @@ cdef class ScriptTransactions(ScriptRuntime):
         cdef Transaction *transaction
         cdef SipMessage message = context.message
         cdef int found
+        cdef uint32_t lifetime
         if context.kind != ROUTE_REQUEST:
             return -1
         if context.transaction != NULL:
@@ -124,6 +146,12 @@ cdef class ScriptTransactions(ScriptRuntime):
         transaction.loop_hash = self.forwarder().loop_hash(message)
         transaction.fr_timer = message.fr_timer if message.fr_timer else self.engine.timers.fr_timer
         transaction.fr_inv_timer = message.fr_inv_timer if message.fr_inv_timer else self.engine.timers.fr_inv_timer
+        transaction.retr_timer1 = context.state.retr_timer1
+        transaction.retr_timer2 = context.state.retr_timer2
+        lifetime = (context.state.inv_lifetime if transaction.method == SIP_METHOD_INVITE
+                    else context.state.noninv_lifetime)
+        if lifetime:
+            self.engine.client.set_lifetime(transaction, lifetime)
         self.engine.table.set_context(transaction, context.state)
         if transaction.flags & DIALOG_BEGINS:
             self.engine.dialogs.attach(transaction)
@@ -228,7 +256,6 @@ cdef class ScriptTransactions(ScriptRuntime):
         cdef Transaction *transaction = context.transaction
         cdef TransactionState state = context.state
         cdef SipMessage message = context.message
-        cdef bytes reason
         cdef list targets = []
         if (transaction == NULL or transaction.flags & (FINAL_SENT | CANCELLED)
                 or transaction.branch_count >= ATTEMPTS_MAX):
@@ -246,12 +273,84 @@ cdef class ScriptTransactions(ScriptRuntime):
             transaction.fr_timer = message.fr_timer if message.fr_timer else transaction.fr_timer
             transaction.fr_inv_timer = message.fr_inv_timer if message.fr_inv_timer else transaction.fr_inv_timer
             transaction.reply_to = context.reply_to
-            if (transaction.method == SIP_METHOD_INVITE and transaction.reply_status == 0
-                    and self.engine.settings.auto_inv_100 and not context.without_100):
-                reason = self.engine.settings.auto_inv_100_reason
-                self.engine.server.reply(transaction, message, 100,
-                                         text_of(<const char *>reason, <unsigned int>len(reason)), no_text())
+            self.answer_trying(context)
         return self.begin_branches(context, targets)
+
+    cdef void answer_trying(self, MessageContext context) noexcept:
+        """100 to an INVITE that has no answer yet, unless that is switched off."""
+        cdef Transaction *transaction = context.transaction
+        cdef bytes reason = self.engine.settings.auto_inv_100_reason
+        if (transaction.method == SIP_METHOD_INVITE and transaction.reply_status == 0
+                and self.engine.settings.auto_inv_100 and not context.without_100):
+            self.engine.server.reply(transaction, context.message, 100,
+                                     text_of(<const char *>reason, <unsigned int>len(reason)), no_text())
+
+    # --- suspending ----------------------------------------------------------------------------------------------
+
+    cdef int suspend(self, MessageContext context) except? -2:
+        """t_suspend(): the transaction, begun if need be, waits for go_on_with(), for fr_timer at most: then it ends
+        as if its next hop had been silent."""
+        cdef Transaction *transaction
+        cdef Branch *branch
+        cdef StoredPlan plan
+        cdef SipMessage message = context.message
+        if (context.kind not in (ROUTE_REQUEST, ROUTE_FAILURE)
+                or message.index.method in (SIP_METHOD_ACK, SIP_METHOD_CANCEL)
+                or context.transaction == NULL and self.new_transaction(context) < 1):
+            return -1
+        transaction = context.transaction
+        if transaction.flags & (FINAL_SENT | CANCELLED) or transaction.branch_count >= ATTEMPTS_MAX:
+            return -1
+        branch = suspended_branch(transaction)
+        if branch != NULL and branch.final == 0:
+            return 1
+        if context.kind == ROUTE_REQUEST:
+            plan = StoredPlan()
+            if not self.mark_source(context) or not plan.take(message):
+                return -1
+            context.state.plan = plan
+            context.state.destination_uri = context.destination_uri
+            transaction.reply_to = context.reply_to
+            self.answer_trying(context)
+        branch = self.engine.table.add_branch(transaction)
+        if branch == NULL:
+            return -1
+        # Further addresses of an earlier next hop are no answer to its end; further branches are chosen when it goes on.
+        transaction.alternative_count = 0
+        context.state.branches = []
+        self.engine.client.suspend(branch)
+        context.relayed = True
+        context.owes_error = False
+        return 1
+
+    cdef int go_on_with(self, uint32_t index, uint32_t label, str callback) except? -2:
+        """t_continue(): run this callback on the request of a suspended transaction. 1: it ran, or the caller has
+        cancelled meanwhile and there is nothing to do; -1: there is no such transaction (any more), or it is not suspended."""
+        cdef TransactionTable table = self.engine.table
+        cdef Transaction *transaction
+        cdef Branch *branch
+        if self.context.kind == ROUTE_ONSEND or index == 0 or index >= table.slot_high:
+            return -1
+        transaction = table.slots[index]
+        if transaction == NULL or transaction_label(transaction) != label or state_of(transaction) is None:
+            return -1
+        branch = suspended_branch(transaction)
+        if branch == NULL:
+            return -1
+        if transaction.flags & CANCELLED:
+            return 1
+        if branch.final or transaction.flags & FINAL_SENT:
+            return -1
+        branch.final = 500
+        branch.flags |= CHALLENGE_ANSWERED       # counts no more
+        branch.state = STATE_TERMINATED
+        branch.deadline = 0
+        self.engine.client.arm(branch)
+        return self.run_continued(transaction, callback)
+
+    cdef int run_continued(self, Transaction *transaction, str callback) except? -2:
+        """Run the callback on the transaction's request, and see that it is answered."""
+        return -1
 
     cdef int begin_branches(self, MessageContext context, list targets) except? -2:
         """One attempt for each target; None is the Request-URI with $du."""
@@ -268,13 +367,14 @@ cdef class ScriptTransactions(ScriptRuntime):
         if not base.take(message):
             context.error = ERROR_SERVER
             return -1
-        if context.kind == ROUTE_REQUEST:
+        if context.kind == ROUTE_REQUEST and not state.plan_saved:
             state.plan = base
             state.destination_uri = context.destination_uri
         if state.attempts is None:
             state.attempts = []
         # An attempt that fails at once must not be answered before all were begun.
         transaction.pending += 1
+        state.last_set = transaction.branch_count
         for target in targets:
             plan = base
             if not alone:
@@ -387,7 +487,7 @@ cdef class ScriptTransactions(ScriptRuntime):
         cdef SipMessage message = context.message
         cdef bytes phrase
         cdef sip_text lines = no_text()
-        if (message is None or not message.index.is_request or not 100 <= status < 700
+        if (message is None or not message.index.is_request or not 100 <= status < 700 or context.kind == ROUTE_ONSEND
                 or message.index.method == SIP_METHOD_ACK):
             return -1
         phrase = reason.encode("utf-8", "surrogateescape")

@@ -16,7 +16,8 @@ cdef class Script(ScriptTransactions):
     cdef object module
     cdef GreenletPool pool
     cdef object job
-    cdef bint has_reply_route
+    cdef public str reply_callback, onsend_callback, pre_routing_callback    # as the [kemi] table names them
+    cdef bint has_reply_route, has_pre_routing
     cdef set waiting_requests            # key hashes of requests that wait and have no transaction yet
     cdef readonly int waiting            # callbacks that wait
     cdef set tasks                       # what they wait for
@@ -27,10 +28,12 @@ cdef class Script(ScriptTransactions):
     cdef MessageContext make_context(self, RouteKind kind, SipMessage message, TransactionState state)
     cdef void find_dialog(self, MessageContext context) noexcept
     cdef void execute(self, MessageContext context) noexcept
+    cdef bint goes_to_script(self, MessageContext context)
     cdef bint call_back(self, MessageContext context, str name, object event)
     cdef void end_request(self, MessageContext context)
     cdef void work_on_reply(self, MessageContext context)
     cdef void end_failure(self, MessageContext context)
+    cdef void end_continued(self, MessageContext context)
     cdef void end_branch_failure(self, MessageContext context)
     cdef void release(self, MessageContext context)
     cdef void leave(self, MessageContext context)

@@ -21,7 +21,8 @@ from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.proxy.counters cimport COUNT_REQUESTS, COUNT_RESPONSES, DROP_BAD_RESPONSE
 from uacfast.proxy.engine cimport Engine
 from uacfast.routing.context cimport (
-    ROUTE_BRANCH, ROUTE_BRANCH_FAILURE, ROUTE_EVENT, ROUTE_FAILURE, ROUTE_NONE, ROUTE_REPLY, ROUTE_REQUEST, kept, str_of,
+    ROUTE_BRANCH, ROUTE_BRANCH_FAILURE, ROUTE_EVENT, ROUTE_FAILURE, ROUTE_NONE, ROUTE_ONSEND, ROUTE_REPLY,
+    ROUTE_REQUEST, kept, str_of,
 )
 from uacfast.routing.relaying cimport is_waiting, state_of
 from uacfast.routing.script_exit import ScriptDrop
@@ -49,6 +50,9 @@ cdef class Script(ScriptTransactions):
         self.job = self.work
         self.waiting_requests = set()
         self.tasks = set()
+        self.reply_callback = "ksr_reply_route"
+        self.onsend_callback = "ksr_onsend_route"
+        self.pre_routing_callback = ""
 
     def set_replacer(self, Replacer replacer not None):
         """From now on replace and restore with this one (a reload)."""
@@ -60,7 +64,21 @@ cdef class Script(ScriptTransactions):
         self.ksr = ksr
         self.module = module
         self.handler = handler
-        self.has_reply_route = hasattr(handler, "ksr_reply_route")
+        self.find_callbacks()
+
+    def name_callbacks(self, str reply, str onsend, str pre_routing):
+        """Which methods of the handler are called for every reply, for what leaves, and before the other two; "": none."""
+        self.reply_callback = reply
+        self.onsend_callback = onsend
+        self.pre_routing_callback = pre_routing
+        self.find_callbacks()
+
+    def find_callbacks(self):
+        """Look up which of them the handler has: those that are missing cost nothing."""
+        self.has_reply_route = self.reply_callback != "" and hasattr(self.handler, self.reply_callback)
+        self.has_pre_routing = self.pre_routing_callback != "" and hasattr(self.handler, self.pre_routing_callback)
+        self.engine.forwarder.hears_sending = (self.onsend_callback != ""
+                                               and hasattr(self.handler, self.onsend_callback))
 
     @property
     def message(self):
@@ -128,10 +146,14 @@ cdef class Script(ScriptTransactions):
         """One message in its greenlet, to the end."""
         try:
             if context.kind == ROUTE_REQUEST:
-                self.call_back(context, "ksr_request_route", None)
+                if self.goes_to_script(context):
+                    self.call_back(context, "ksr_request_route", None)
                 self.end_request(context)
             elif context.kind == ROUTE_REPLY:
                 self.work_on_reply(context)
+            elif context.continued:
+                self.call_back(context, context.event_callback, None)
+                self.end_continued(context)
             elif context.kind == ROUTE_FAILURE:
                 name, context.state.on_failure = context.state.on_failure, ""
                 self.call_back(context, name, None)
@@ -141,12 +163,20 @@ cdef class Script(ScriptTransactions):
                 self.call_back(context, context.event_callback, None)
                 if context.suspended:
                     self.end_branch_failure(context)
+            elif context.kind == ROUTE_ONSEND:
+                self.call_back(context, self.onsend_callback, None)
             elif context.kind == ROUTE_EVENT:
                 self.call_back(context, context.event_callback, context.event)
-            if context.suspended or context.kind == ROUTE_REQUEST:
+            if context.suspended or context.kind == ROUTE_REQUEST or context.continued:
                 self.release(context)
         except BaseException:
             logger.exception("a callback of the script cannot be ended")
+
+    cdef bint goes_to_script(self, MessageContext context):
+        """Run the callback that comes before those for requests and replies; False when it drops the message."""
+        if self.has_pre_routing:
+            self.call_back(context, self.pre_routing_callback, "core:pre-routing")
+        return not context.dropped
 
     cdef bint call_back(self, MessageContext context, str name, object event):
         """Call a method of the handler; False when it is missing or fails. Its result means nothing (§1.3)."""
@@ -241,7 +271,7 @@ cdef class Script(ScriptTransactions):
         cdef bint dropped
         if branch != NULL:
             state = state_of(branch.transaction)
-        if not self.has_reply_route and (state is None or state.on_reply == ""):
+        if not self.has_reply_route and not self.has_pre_routing and (state is None or state.on_reply == ""):
             return True
         if not response.parse_addresses():
             self.engine.counters.at[DROP_BAD_RESPONSE] += 1
@@ -263,8 +293,8 @@ cdef class Script(ScriptTransactions):
     cdef void work_on_reply(self, MessageContext context):
         """ksr_reply_route, then the transaction's own callback; only a provisional reply is dropped by the latter."""
         cdef TransactionState state = context.state
-        if self.has_reply_route:
-            self.call_back(context, "ksr_reply_route", None)
+        if self.goes_to_script(context) and self.has_reply_route:
+            self.call_back(context, self.reply_callback, None)
         if not context.dropped and state.on_reply and context.branch != NULL and (
                 sip_method_id_of(context.message.cseq.method) == context.transaction.method):
             self.call_back(context, state.on_reply, None)
@@ -372,6 +402,73 @@ cdef class Script(ScriptTransactions):
             if not transaction.flags & FINAL_SENT:
                 self.engine.forwarder.finish_failed(transaction)
 
+    # --- suspended transactions ----------------------------------------------------------------------------------
+
+    cdef int run_continued(self, Transaction *transaction, str callback) except? -2:
+        cdef MessageContext context = self.make_context(ROUTE_FAILURE, None, state_of(transaction))
+        if not self.open_stored(context, transaction):
+            self.engine.responses.reply_locally(transaction, 500)
+            return -1
+        context.continued = True
+        context.event_callback = callback
+        context.branch_index = transaction.branch_count
+        context.first_request_uri = NULL         # as it was before t_suspend() it counts as new
+        if self.pool.current is not None:
+            context.outer = self.context         # waits with this one
+        self.find_dialog(context)
+        # What fails at once must not be answered before the callback is over.
+        transaction.pending += 1
+        if self.running:
+            self.execute(context)
+        else:
+            self.engine.take_time()
+            self.execute(context)
+            self.engine.flush()
+        return 1
+
+    cdef void end_continued(self, MessageContext context):
+        """The callback of t_continue() is over: what is left undone is answered, as Kamailio does."""
+        cdef Transaction *transaction = context.transaction
+        if transaction == NULL:
+            return
+        transaction.pending -= 1
+        if transaction.flags & FINAL_SENT:
+            self.engine.responses.forget(transaction)
+        elif not is_waiting(transaction) and not self.closing:
+            if context.error == 0 and self.engine.responses.best(transaction) != NULL:
+                self.engine.forwarder.finish_failed(transaction)
+            elif self.reply_error(context, "TM") < 1:
+                self.engine.responses.reply_locally(transaction, 500)
+            if transaction.flags & FINAL_SENT:
+                self.engine.responses.forget(transaction)
+
+    # --- what leaves ---------------------------------------------------------------------------------------------
+
+    cdef void sending(self, Transaction *transaction, Branch *branch, SipMessage message, int socket,
+                      const udp_address *destination, bytes octets) noexcept:
+        cdef MessageContext context
+        cdef TransactionState state = None
+        if not message.parse_addresses():
+            return
+        if self.context.message is message:
+            state = self.context.state
+        elif transaction != NULL:
+            state = state_of(transaction)
+        context = self.make_context(ROUTE_ONSEND, message, state)
+        context.transaction = transaction
+        context.branch = branch
+        if branch != NULL:
+            context.branch_index = context.flags_index = branch.number
+        if transaction != NULL:
+            self.find_dialog(context)
+        if message.index.is_request and message.next_hop.at != NULL:
+            context.destination_uri = str_of(message.next_hop)
+        context.outgoing = octets
+        context.outgoing_to = destination[0]
+        context.outgoing_socket = socket
+        self.execute(context)
+        self.release(context)
+
     # --- events --------------------------------------------------------------------------------------------------
 
     def run_event(self, str callback not None, str event not None, SipMessage message=None):
@@ -397,6 +494,10 @@ cdef class Script(ScriptTransactions):
     cpdef object wait(self, object awaitable):
         cdef MessageContext context = self.context
         own = self.pool.current
+        if context.kind == ROUTE_ONSEND:
+            if asyncio.iscoroutine(awaitable):
+                awaitable.close()
+            raise RuntimeError("Nothing can wait while a message is about to leave (ksr_onsend_route).")
         if own is None or self.waiting >= WAITING_MAX:
             if asyncio.iscoroutine(awaitable):
                 awaitable.close()
@@ -419,9 +520,9 @@ cdef class Script(ScriptTransactions):
         cdef MessageContext one = context
         cdef MessageContext other
         cdef SipMessage old, copy
-        if context.kind == ROUTE_REQUEST and context.transaction == NULL:
-            self.waiting_requests.add(self.key_hash(context))
         while one is not None:
+            if one.kind == ROUTE_REQUEST and one.transaction == NULL:
+                self.waiting_requests.add(self.key_hash(one))
             one.suspended = True
             one.remember_place()
             if one.message is not None and one.octets is None:

@@ -32,6 +32,9 @@ cdef class ClientTransactions:
     cdef void write_branch(self, Branch *branch, text_writer *out) noexcept
     cdef bint start(self, Branch *branch, char *octets, uint32_t length, int socket,
                     const udp_address *destination) noexcept
+    cdef void suspend(self, Branch *branch) noexcept
+    cdef void set_retransmission(self, Transaction *transaction, uint32_t t1, uint32_t t2) noexcept
+    cdef void set_lifetime(self, Transaction *transaction, uint32_t lifetime) noexcept
     cdef void response(self, Branch *branch, SipMessage response) noexcept
     cdef void cancel_answered(self, Branch *branch) noexcept
     cdef void cancel(self, Branch *branch, sip_text reason_line) noexcept

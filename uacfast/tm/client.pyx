@@ -19,6 +19,7 @@ from uacfast.sip.build cimport write_ack, write_cancel
 from uacfast.sip.message cimport no_text, text_of
 from uacfast.tm.table cimport (
     CANCELLED, CANCEL_NONE, CANCEL_SENT, CANCEL_WANTED, GOT_PROVISIONAL, LOCAL, LOCALLY_MADE, TIMER_CANCEL,
+    WITHOUT_REQUEST,
 )
 from uacfast.transport.udp cimport datagram_space
 
@@ -68,7 +69,7 @@ cdef class ClientTransactions:
             return False
         branch.socket = socket
         branch.destination = destination[0]
-        branch.interval = self.settings.retr_timer1
+        branch.interval = self.settings.t1(transaction)
         branch.retransmit_at = now + branch.interval
         branch.deadline = min(now + transaction.fr_timer, self.lifetime_end(transaction))
         self.transport.commit(length, socket, destination, self.token(branch))
@@ -78,7 +79,41 @@ cdef class ClientTransactions:
     cdef uint64_t token(self, Branch *branch) noexcept:
         return (<uint64_t>branch.transaction.slot << 8) | branch.number
 
+    cdef void suspend(self, Branch *branch) noexcept:
+        """Let this branch, which sends nothing, bound how long its transaction may wait: it ends as a silent callee's."""
+        branch.flags |= WITHOUT_REQUEST
+        branch.deadline = min(self.table.now + branch.transaction.fr_timer, self.lifetime_end(branch.transaction))
+        self.arm(branch)
+
+    cdef void set_retransmission(self, Transaction *transaction, uint32_t t1, uint32_t t2) noexcept:
+        """T1 and T2 of this transaction in ms, 0: as they are. What is being repeated takes them after the next copy."""
+        cdef Branch *branch = transaction.branches
+        cdef uint32_t old_t2 = self.settings.t2(transaction)
+        if t1:
+            transaction.retr_timer1 = t1
+        if t2:
+            transaction.retr_timer2 = t2
+        while branch != NULL:
+            if branch.retransmit_at and branch.final == 0:
+                if branch.interval >= old_t2:
+                    branch.interval = self.settings.t2(transaction)
+                elif t1:
+                    branch.interval = t1 // 2      # doubled when the next copy goes out
+            branch = branch.next
+
+    cdef void set_lifetime(self, Transaction *transaction, uint32_t lifetime) noexcept:
+        """How long the transaction may last in ms, from now on. It never makes branches wait longer than they would."""
+        cdef Branch *branch = transaction.branches
+        transaction.lifetime_end = self.table.now + lifetime
+        while branch != NULL:
+            if branch.final == 0 and branch.deadline > transaction.lifetime_end:
+                branch.deadline = transaction.lifetime_end
+                self.arm(branch)
+            branch = branch.next
+
     cdef uint64_t lifetime_end(self, Transaction *transaction) noexcept:
+        if transaction.lifetime_end:
+            return transaction.lifetime_end
         return transaction.born + (self.settings.max_inv_lifetime if transaction.method == 1
                                    else self.settings.max_noninv_lifetime)
 
@@ -99,7 +134,7 @@ cdef class ClientTransactions:
         if event == EVENT_1XX:
             branch.flags |= GOT_PROVISIONAL
             if branch.machine != CLIENT_INVITE:
-                branch.interval = self.settings.retr_timer2
+                branch.interval = self.settings.t2(transaction)
                 branch.retransmit_at = now + branch.interval
             if branch.cancel_state == CANCEL_WANTED:
                 self.send_cancel(branch, text_of(branch.response.at, branch.response.length))
@@ -175,6 +210,9 @@ cdef class ClientTransactions:
         """Cancel an INVITE branch that has no final response: at once if it had a provisional one, else when one comes."""
         if branch.machine != CLIENT_INVITE or branch.cancel_state == CANCEL_SENT:
             return
+        if branch.flags & WITHOUT_REQUEST:
+            self.give_up(branch, 487, STATE_TERMINATED)
+            return
         if branch.state == STATE_CALLING or branch.state == STATE_ABANDONED and not branch.flags & GOT_PROVISIONAL:
             if branch.cancel_state == CANCEL_NONE and reason_line.length:
                 # Kept where the final response will be, of which there is none yet.
@@ -202,7 +240,7 @@ cdef class ClientTransactions:
         branch.cancel = attempt
         attempt.branch = branch
         attempt.timer.kind = TIMER_CANCEL
-        attempt.interval = self.settings.retr_timer1
+        attempt.interval = self.settings.t1(branch.transaction)
         attempt.deadline = self.table.now + self.settings.sixty_four_t1()
         text_writer_start(&out, space, capacity)
         if not write_cancel(&self.own, reason_line, &out):
@@ -229,7 +267,7 @@ cdef class ClientTransactions:
             return
         if attempt.interval:
             self.send_again(&attempt.sent, branch)
-            attempt.interval = min(2 * attempt.interval, self.settings.retr_timer2)
+            attempt.interval = min(2 * attempt.interval, self.settings.t2(branch.transaction))
             timer_wheel_start(&self.table.wheel, &attempt.timer, min(now + attempt.interval, attempt.deadline))
 
     cdef void give_up(self, Branch *branch, int status, int state) noexcept:
@@ -270,8 +308,9 @@ cdef class ClientTransactions:
                 self.send_again(&branch.sent, branch)
             if step.actions & ACTION_BACK_OFF:
                 branch.interval *= 2
-                if branch.machine != CLIENT_INVITE:
-                    branch.interval = min(branch.interval, self.settings.retr_timer2)
+                # RFC 3261 lets an INVITE's interval grow without bound; a script's T2 bounds it as Kamailio's does.
+                if branch.machine != CLIENT_INVITE or branch.transaction.retr_timer2:
+                    branch.interval = min(branch.interval, self.settings.t2(branch.transaction))
                 branch.retransmit_at = now + branch.interval
             else:
                 branch.retransmit_at = 0
@@ -285,6 +324,10 @@ cdef class ClientTransactions:
             self.arm(branch)
             return
         self.timeouts += 1
+        if branch.flags & WITHOUT_REQUEST:
+            self.give_up(branch, status, STATE_TERMINATED)
+            self.server.destroy_if_done(branch.transaction)
+            return
         if step.actions & ACTION_LINGER_LONG:
             branch.deadline = self.table.now + self.settings.wt_timer
         branch.state = step.next

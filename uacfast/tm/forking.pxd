@@ -3,6 +3,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from uacfast.leaves.sip_scan cimport sip_limits
 from uacfast.leaves.sip_text cimport sip_text
+from uacfast.leaves.udp_batch cimport udp_address
 from uacfast.sip.message cimport SipMessage
 from uacfast.tm.client cimport BranchUser, ClientTransactions
 from uacfast.tm.server cimport ServerTransactions
@@ -13,6 +14,9 @@ from uacfast.transport.udp cimport UdpTransport
 
 cdef class TransactionUser:
     """The core above the transactions (RFC 3261's TU)."""
+    cdef bint hears_sending              # sending() is wanted
+    cdef char *sending(self, Transaction *transaction, Branch *branch, SipMessage message, int socket,
+                       const udp_address *destination, char *octets, uint32_t length) noexcept
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept
     cdef bint always_asked(self, Transaction *transaction) noexcept
     cdef void branch_failed(self, Branch *branch, SipMessage response) noexcept
@@ -35,7 +39,7 @@ cdef class ResponseContext(BranchUser):
     cdef sip_limits no_limits
     cdef readonly uint64_t relayed_responses
 
-    cdef bint forward(self, Transaction *transaction, SipMessage response, int status) noexcept
+    cdef bint forward(self, Transaction *transaction, Branch *branch, SipMessage response, int status) noexcept
     cdef void cancel_all(self, Transaction *transaction, sip_text reason_line) noexcept
     cdef bint is_refused_for_all(self, Transaction *transaction) noexcept
     cdef void cancel_pending(self, Transaction *transaction, sip_text reason_line) noexcept

@@ -23,6 +23,12 @@ cdef enum:
 
 
 cdef class TransactionUser:
+    cdef char *sending(self, Transaction *transaction, Branch *branch, SipMessage message, int socket,
+                       const udp_address *destination, char *octets, uint32_t length) noexcept:
+        """A message is about to leave, if hears_sending; `octets`, in space reserved from the transport, may move: where
+        they are now, NULL when there is no room any more."""
+        return octets
+
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept:
         """All branches failed, `failed` being the best: True when the core has begun another attempt."""
         return False
@@ -74,14 +80,14 @@ cdef class ResponseContext(BranchUser):
             return
         if transaction.flags & CANCELLED or branch.cancel_state != CANCEL_NONE:
             return      # of no use to a caller who is giving up (engine C9)
-        self.forward(transaction, response, response.index.status)
+        self.forward(transaction, branch, response, response.index.status)
 
     cdef void success(self, Branch *branch, SipMessage response) noexcept:
         cdef Transaction *transaction = branch.transaction
         if transaction.flags & LOCAL:
             self.local.local_final(transaction, response.index.status, response)
             return
-        if not self.forward(transaction, response, response.index.status) and not transaction.flags & FINAL_SENT:
+        if not self.forward(transaction, branch, response, response.index.status) and not transaction.flags & FINAL_SENT:
             self.reply_locally(transaction, 500)
         if transaction.branch_count > 1:
             self.cancel_pending(transaction, literal(b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n"))
@@ -123,6 +129,10 @@ cdef class ResponseContext(BranchUser):
                 return
             branch = branch.next
         chosen = self.best(transaction)
+        if chosen == NULL:
+            # Only what was suspended is there: it was taken up again, and nothing was begun instead.
+            self.reply_locally(transaction, 500)
+            return
         if ((chosen.final < 600 or self.settings.disable_6xx_block) and not transaction.flags & CANCELLED
                 or not transaction.flags & LOCAL and self.core.always_asked(transaction)):
             if chosen != last or response is None:
@@ -155,7 +165,7 @@ cdef class ResponseContext(BranchUser):
             self.reply_locally(transaction, 500)
             return
         # A 503 says something about one next hop, not about us (§16.7 step 6).
-        if not self.forward(transaction, response, 500 if chosen.final == 503 else chosen.final):
+        if not self.forward(transaction, chosen, response, 500 if chosen.final == 503 else chosen.final):
             self.reply_locally(transaction, 500)
 
     cdef Branch *best(self, Transaction *transaction) noexcept:
@@ -187,8 +197,8 @@ cdef class ResponseContext(BranchUser):
                         header = sip_next_header(&self.other.index, header)
             branch = branch.next
 
-    cdef bint forward(self, Transaction *transaction, SipMessage response, int status) noexcept:
-        """Send a received response upstream, without our Via and with the caller's own From and To.
+    cdef bint forward(self, Transaction *transaction, Branch *branch, SipMessage response, int status) noexcept:
+        """Send a response that came for this branch upstream, without our Via and with the caller's own From and To.
 
         Via, and where these are to be restored From and To, are parsed already. False when it is too long, or when the
         state forbids it.
@@ -197,6 +207,7 @@ cdef class ResponseContext(BranchUser):
         cdef uint32_t capacity
         cdef char *space
         cdef const sip_header *header
+        cdef uint32_t length
         if not remove_top_via(response):
             return False
         if transaction.flags & CSEQ_SHIFTED and response.parse_cseq() and response.cseq.number != transaction.cseq:
@@ -221,7 +232,12 @@ cdef class ResponseContext(BranchUser):
         text_writer_start(&out, space, capacity)
         if not write_message(response, &out):
             return False
-        if not self.server.respond(transaction, status, space, text_writer_length(&out)):
+        length = text_writer_length(&out)
+        if self.core.hears_sending:
+            space = self.core.sending(transaction, branch, response, transaction.socket, &transaction.reply_to, space, length)
+            if space == NULL:
+                return False
+        if not self.server.respond(transaction, status, space, length):
             return False
         self.relayed_responses += 1
         if status >= 200:

@@ -54,7 +54,7 @@ cdef class ServerTransactions:
         if 100 < status < 200:
             transaction.flags |= PROVISIONAL_SENT
         if step.actions & ACTION_START_RETRANSMIT:
-            transaction.interval = self.settings.retr_timer1
+            transaction.interval = self.settings.t1(transaction)
             transaction.retransmit_at = now + transaction.interval
         if step.actions & ACTION_START_TIMEOUT:
             transaction.deadline = now + self.settings.sixty_four_t1()
@@ -168,7 +168,7 @@ cdef class ServerTransactions:
             if step.actions & ACTION_RESEND:
                 self.send_reply_again(transaction)
             if step.actions & ACTION_BACK_OFF:
-                transaction.interval = min(2 * transaction.interval, self.settings.retr_timer2)
+                transaction.interval = min(2 * transaction.interval, self.settings.t2(transaction))
                 transaction.retransmit_at = now + transaction.interval
             else:
                 transaction.retransmit_at = 0

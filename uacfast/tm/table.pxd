@@ -35,6 +35,7 @@ cdef enum:                       # Branch.flags
     GOT_PROVISIONAL = 2
     REPLY_DROPPED = 4            # its refusal goes upstream only if there is no other
     CHALLENGE_ANSWERED = 16      # its 401 or 407 was answered by a further branch: it counts no more
+    WITHOUT_REQUEST = 32         # nothing was sent: it only bounds how long a script may keep its transaction suspended
     FORETOLD = 8                 # sent with credentials that nobody had asked for yet
 
 cdef enum:                       # next hop addresses of one branch, RFC 3263 failover
@@ -107,7 +108,9 @@ cdef struct Transaction:         # a server transaction and the branches that an
     udp_address source           # where the request came from
     udp_address reply_to         # where responses go
     uint32_t fr_timer, fr_inv_timer   # ms
+    uint32_t retr_timer1, retr_timer2 # ms, T1 and T2; 0: as the settings say
     uint64_t born                # ms
+    uint64_t lifetime_end        # ms; 0: as the settings say
     Buffer request               # as received; freed with the final response
     Buffer reply                 # last response sent upstream, for repetition
     Buffer memo                  # texts that outlive the request: From and To for replies

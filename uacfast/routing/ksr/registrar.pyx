@@ -130,6 +130,7 @@ cdef class RegistrarModule(KsrModule):
                 return LOOKUP_ERROR
             context.destination_uri = None if hop is None else text(hop)
             context.state.branch_flags[0] = first.branch_flags
+            context.state.notes["request_uri_q"] = first.q      # for t_load_contacts()
             if context.transport.socket_count > 1:
                 context.send_socket = socket_name(context.transport, first.socket)
         if further:

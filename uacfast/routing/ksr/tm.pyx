@@ -4,14 +4,24 @@ import re
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from uacfast.leaves.sip_scan cimport SIP_METHOD_CANCEL, SIP_METHOD_INVITE
+from uacfast.leaves.sip_scan cimport SIP_METHOD_ACK, SIP_METHOD_CANCEL, SIP_METHOD_INVITE
+from uacfast.leaves.text_writer cimport text_writer, text_writer_length, text_writer_start
+from uacfast.proxy.hooks cimport LocalUser
 from uacfast.routing.context cimport (
     MessageContext, ROUTE_BRANCH_FAILURE, ROUTE_FAILURE, ROUTE_REPLY, ROUTE_REQUEST, ScriptRuntime, TransactionState,
+    str_of,
 )
-from uacfast.sip.message cimport SipMessage, no_text
+from uacfast.routing.relaying cimport state_of
+from uacfast.sip.build cimport write_message
+from uacfast.sip.message cimport SipMessage, text_of
+from uacfast.sip.plan cimport StoredPlan
 from uacfast.tm.table cimport CANCELLED, FINAL_SENT, LOCALLY_MADE, REPLY_DROPPED
+from uacfast.transport.udp cimport datagram_space
 
 from uacfast.uac.request_description import RequestDescription
+
+cdef enum:
+    RETRANSMISSION_MAX = 65535   # ms, as Kamailio has it
 
 logger = logging.getLogger("uacfast.script")
 cdef dict expressions = {}
@@ -25,6 +35,22 @@ cdef object expression(str text):
         if len(expressions) < 1000:
             expressions[text] = found
     return found
+
+
+def quality(contact):
+    """The q of a destination, 0 to 1000; -1: none given, which is the lowest."""
+    q = contact.get("q", -1)
+    return -1 if q is None else q
+
+
+cdef bytes edited(SipMessage message):
+    """The request with its edits, without anything of ours; None when it is too long."""
+    cdef uint32_t capacity = datagram_space(message.index.length + message.scratch_used + 16)
+    cdef bytearray space = bytearray(capacity)
+    cdef char *at = space
+    cdef text_writer out
+    text_writer_start(&out, at, capacity)
+    return at[:text_writer_length(&out)] if write_message(message, &out) else None
 
 
 cdef class TmModule(KsrModule):
@@ -72,7 +98,15 @@ cdef class TmModule(KsrModule):
         return 1 if transaction != NULL and transaction.method == SIP_METHOD_INVITE else -1
 
     def t_lookup_cancel_flags(self, int flags):
-        return self.t_lookup_cancel()
+        """t_lookup_cancel(); 1: setflag()'s flags become those of the INVITE."""
+        cdef MessageContext context = self.runtime.context
+        cdef TransactionState invite
+        found = self.t_lookup_cancel()
+        if found > 0 and flags & 1:
+            invite = state_of(self.script.matching(context))
+            if invite is not None:
+                context.state.flags = invite.flags
+        return found
 
     def t_exists(self):
         return 1 if self.transaction() != NULL else -1
@@ -87,6 +121,27 @@ cdef class TmModule(KsrModule):
         """0: t_relay() answers this INVITE with no 100 of ours; 1: as tm.auto_inv_100 says."""
         self.runtime.context.without_100 = on == 0
         return 1
+
+    def t_replicate(self, str uri not None):
+        """Send a copy of the request as it is now to this SIP URI too; nothing is heard of its replies. "": to $du, else
+        the Request-URI. -1 for INVITE, ACK and CANCEL: nobody would end the call that such a copy sets up."""
+        cdef MessageContext context = self.runtime.context
+        cdef SipMessage message = context.message
+        cdef LocalUser nobody
+        cdef bytes octets, destination
+        if (context.kind not in (ROUTE_REQUEST, ROUTE_FAILURE)
+                or message.index.method in (SIP_METHOD_INVITE, SIP_METHOD_ACK, SIP_METHOD_CANCEL)
+                or not self.script.mark_source(context)):
+            return -1
+        octets = edited(message)
+        if octets is None:
+            return -1
+        destination = (uri or context.destination_uri or str_of(message.request_uri)).encode("utf-8", "surrogateescape")
+        nobody = LocalUser()
+        return 1 if self.script.engine.local.send(
+            nobody, 0, <const char *>octets, <uint32_t>len(octets),
+            text_of(<const char *>destination, <uint32_t>len(destination)), message.socket,
+            message.fr_timer, message.fr_inv_timer) else -1
 
     def t_uac_send(self, str method not None, str ruri not None, str nexthop not None, str socket not None,
                    str headers not None, str body not None):
@@ -174,12 +229,15 @@ cdef class TmModule(KsrModule):
         return self.script.reply_error(context, "TM")
 
     def t_release(self):
-        """Let the transaction go: nobody will answer it."""
+        """Let the transaction go, if there is one that has no answer: nobody will answer it."""
         cdef MessageContext context = self.runtime.context
-        if context.transaction == NULL or context.transaction.flags & FINAL_SENT:
-            return -1
-        self.script.engine.server.end_silently(context.transaction)
-        context.owes_error = False
+        if context.transaction != NULL and not context.transaction.flags & FINAL_SENT:
+            self.script.engine.server.end_silently(context.transaction)
+            context.owes_error = False
+        return 1
+
+    def t_clean(self):
+        """There is nothing to clean: each transaction has a timer that ends it."""
         return 1
 
     def t_retransmit_reply(self):
@@ -204,6 +262,8 @@ cdef class TmModule(KsrModule):
             return context.message.index.status
         if branch != NULL:
             return branch.final
+        if context.continued:
+            return 500           # Kamailio's: what the suspended branch counts as
         if context.transaction == NULL or context.transaction.reply_status == 0:
             return -1
         return context.transaction.reply_status
@@ -268,24 +328,20 @@ cdef class TmModule(KsrModule):
         return 1 if self.script.engine.table.now >= self.script.engine.client.lifetime_end(transaction) else -1
 
     def t_drop_replies_all(self):
-        """Failure callback: the refusals until now are not sent upstream if others come."""
+        """Failure callback: the refusals until now are not sent upstream if others come. Elsewhere it changes nothing."""
         return self.t_drop_replies("a")
 
     def t_drop_replies(self, str which not None):
-        """The same; "l": only those of the last attempt, "n": none."""
-        cdef Transaction *transaction = self.runtime.context.transaction
+        """The same; "l": only those of the branches that the last t_relay() began, "n": none."""
+        cdef MessageContext context = self.runtime.context
         cdef Branch *branch
-        cdef Branch *last = NULL
-        if self.runtime.context.kind != ROUTE_FAILURE or transaction == NULL:
-            return -1
-        branch = transaction.branches
+        if context.kind != ROUTE_FAILURE or context.transaction == NULL:
+            return 1
+        branch = context.transaction.branches
         while branch != NULL:
-            if which.startswith("a"):
+            if which.startswith("a") or which.startswith("l") and branch.number >= context.state.last_set:
                 branch.flags |= REPLY_DROPPED
-            last = branch
             branch = branch.next
-        if which.startswith("l") and last != NULL:
-            last.flags |= REPLY_DROPPED
         return 1
 
     # --- timers --------------------------------------------------------------------------------------------------
@@ -320,4 +376,113 @@ cdef class TmModule(KsrModule):
             context.transaction.fr_inv_timer = self.script.engine.timers.fr_inv_timer
         return 1
 
+    def t_set_retr(self, int t1, int t2):
+        """T1 and T2 of this transaction in ms, at most 65535; 0: as it is. What is being repeated takes them after the next
+        copy. Unlike tm.retr_timer2 this T2 bounds the interval of INVITEs as well, as Kamailio's does."""
+        cdef MessageContext context = self.runtime.context
+        if not (0 <= t1 <= RETRANSMISSION_MAX and 0 <= t2 <= RETRANSMISSION_MAX):
+            return -1
+        if context.transaction != NULL:
+            self.script.engine.client.set_retransmission(context.transaction, <uint32_t>t1, <uint32_t>t2)
+            return 1
+        if t1:
+            context.state.retr_timer1 = <uint32_t>t1
+        if t2:
+            context.state.retr_timer2 = <uint32_t>t2
+        return 1
 
+    def t_reset_retr(self):
+        """T1 and T2 as [tm] says."""
+        cdef MessageContext context = self.runtime.context
+        timers = self.script.engine.timers
+        context.state.retr_timer1 = context.state.retr_timer2 = 0
+        if context.transaction != NULL:
+            self.script.engine.client.set_retransmission(context.transaction, timers.retr_timer1, timers.retr_timer2)
+            context.transaction.retr_timer1 = context.transaction.retr_timer2 = 0
+        return 1
+
+    def t_set_max_lifetime(self, int inv_lifetime, int noninv_lifetime):
+        """How long this transaction may last in ms from now on, if it is an INVITE's or if it is not; 0: as it is. Then its
+        branches end with a 408 of ours, whatever provisional responses came."""
+        cdef MessageContext context = self.runtime.context
+        cdef int lifetime
+        if inv_lifetime < 0 or noninv_lifetime < 0:
+            return -1
+        if context.transaction != NULL:
+            lifetime = inv_lifetime if context.transaction.method == SIP_METHOD_INVITE else noninv_lifetime
+            if lifetime:
+                self.script.engine.client.set_lifetime(context.transaction, <uint32_t>lifetime)
+            return 1
+        if inv_lifetime:
+            context.state.inv_lifetime = <uint32_t>inv_lifetime
+        if noninv_lifetime:
+            context.state.noninv_lifetime = <uint32_t>noninv_lifetime
+        return 1
+
+    def t_reset_max_lifetime(self):
+        """The lifetime as [tm] says, from now on."""
+        cdef MessageContext context = self.runtime.context
+        timers = self.script.engine.timers
+        context.state.inv_lifetime = context.state.noninv_lifetime = 0
+        if context.transaction != NULL:
+            self.script.engine.client.set_lifetime(
+                context.transaction, timers.max_inv_lifetime if context.transaction.method == SIP_METHOD_INVITE
+                else timers.max_noninv_lifetime)
+        return 1
+
+    # --- what later branches begin with --------------------------------------------------------------------------
+
+    def t_save_lumps(self):
+        """Failure routes begin with the request as it is now: what is changed between here and t_relay() goes out with
+        that alone. -1 before t_newtran()."""
+        cdef MessageContext context = self.runtime.context
+        cdef StoredPlan plan = StoredPlan()
+        if (context.kind != ROUTE_REQUEST or context.transaction == NULL or not self.script.mark_source(context)
+                or not plan.take(context.message)):
+            return -1
+        context.state.plan = plan
+        context.state.destination_uri = context.destination_uri
+        context.state.plan_saved = True
+        return 1
+
+    def t_use_uac_headers(self):
+        """ACK and CANCEL of ours are always written from what the branch sent: 1."""
+        return 1
+
+    # --- serial forking ------------------------------------------------------------------------------------------
+
+    def t_load_contacts(self):
+        """Put the Request-URI and all further branches aside, for t_next_contacts(); a single destination stays. Always 1 in
+        request and failure callbacks."""
+        cdef MessageContext context = self.runtime.context
+        cdef TransactionState state = context.state
+        if context.kind not in (ROUTE_REQUEST, ROUTE_FAILURE):
+            return -1
+        if state.branches:
+            first = {"uri": str_of(context.message.request_uri), "dst_uri": context.destination_uri, "path": None,
+                     "q": state.notes.get("request_uri_q", -1), "send_socket": context.send_socket,
+                     "flags": state.branch_flags[0]}
+            state.notes["contacts"] = sorted([first, *state.branches], key=quality, reverse=True)
+            state.branches = []
+        return 1
+
+    def t_next_contacts(self):
+        """Make those of the highest q among what t_load_contacts() put aside the destinations of the next t_relay(): the
+        Request-URI and further branches. -2: there are none left."""
+        cdef MessageContext context = self.runtime.context
+        cdef TransactionState state = context.state
+        if context.kind not in (ROUTE_REQUEST, ROUTE_FAILURE):
+            return -1
+        contacts = state.notes.get("contacts")
+        if not contacts:
+            return -2
+        chosen = [contact for contact in contacts if quality(contact) == quality(contacts[0])]
+        state.notes["contacts"] = contacts[len(chosen):]
+        first = chosen[0]
+        if not self.script.aim(context, first):
+            return -1
+        context.destination_uri = first.get("dst_uri") or None
+        context.send_socket = first.get("send_socket") or ""
+        state.branch_flags[0] = first.get("flags", 0)
+        state.branches = chosen[1:]
+        return 1

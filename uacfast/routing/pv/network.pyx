@@ -81,6 +81,40 @@ cdef class AddressVariable(PseudoVariable):
         return shown(host, port, protocol_of(context), self.form, octets)
 
 
+cdef class OutgoingVariable(PseudoVariable):
+    """$snd(...), $sndto(...), $sndfrom(...): the datagram that is about to leave, in ksr_onsend_route; else null."""
+    cdef str part
+    cdef bint of_socket
+
+    def __init__(self, str part, bint of_socket):
+        self.part = part
+        self.of_socket = of_socket
+
+    cdef object value(self, MessageContext context, bint octets):
+        cdef const udp_address *address = &context.outgoing_to
+        if context.outgoing is None:
+            return None
+        if self.of_socket:
+            address = &context.transport.sockets[context.outgoing_socket].address
+        if self.part == "buf":
+            return text_value(text_of(<const char *>context.outgoing, <uint32_t>len(context.outgoing)), octets)
+        if self.part == "len":
+            return len(context.outgoing)
+        if self.part == "proto":
+            return 1             # $K(UDP)
+        if self.part == "af":
+            return 10 if address.any.sa_family == AF_INET6 else 2      # $K(IPv6), $K(IPv4)
+        if self.part == "sproto":
+            return str_value("udp", octets)
+        return shown_address(address, "udp", FORM_PORT if self.part == "port" else FORM_HOST, octets)
+
+
+cdef object outgoing(str name, argument, parts):
+    if argument.constant not in parts:
+        raise ValueError(f"${name}({argument.source}) does not exist; there are {', '.join(parts)}.")
+    return OutgoingVariable(argument.constant, name == "sndfrom")
+
+
 cdef tuple split_sent_by(str text):
     """(host without brackets, port) of host[:port]."""
     if text.startswith("["):
@@ -172,4 +206,8 @@ PLAIN = {
     "fsn": lambda index: SendSocket(True),
     "conid": lambda index: ConnectionVariable(),
 }
-WITH_ARGUMENT = {}
+WITH_ARGUMENT = {
+    "snd": lambda argument, index: outgoing("snd", argument, ("ip", "port", "proto", "sproto", "af", "buf", "len")),
+    "sndto": lambda argument, index: outgoing("sndto", argument, ("ip", "port", "proto")),
+    "sndfrom": lambda argument, index: outgoing("sndfrom", argument, ("ip", "port", "proto")),
+}

@@ -9,9 +9,10 @@ from uacfast.routing.context cimport (
 )
 from uacfast.routing.pv.reports import report
 from uacfast.routing.pv.variable cimport PseudoVariable, str_value, text_value
+from uacfast.routing.relaying cimport transaction_label
 from uacfast.sip.build cimport reason_phrase
 from uacfast.sip.message cimport SipMessage, literal, no_text, text_of
-from uacfast.tm.table cimport Branch, Buffer, Transaction
+from uacfast.tm.table cimport Branch, Buffer, CHALLENGE_ANSWERED, Transaction
 
 cdef enum TransactionPart:
     TRANSACTION_BRANCH
@@ -34,7 +35,7 @@ cdef int winning_status(const Transaction *transaction) noexcept:
     cdef const Branch *branch = transaction.branches
     cdef int best = 0
     while branch != NULL:
-        if branch.final and (best == 0 or branch.final < best):
+        if branch.final and not branch.flags & CHALLENGE_ANSWERED and (best == 0 or branch.final < best):
             best = branch.final
         branch = branch.next
     return best
@@ -88,7 +89,7 @@ cdef class TransactionVariable(PseudoVariable):
         if self.part == TRANSACTION_INDEX:
             return context.transaction.slot
         if self.part == TRANSACTION_LABEL:
-            return <uint32_t>(context.transaction.check & 0x7fffffff)
+            return transaction_label(context.transaction)
         return 1 if context.kind in (ROUTE_FAILURE, ROUTE_BRANCH_FAILURE) and context.reply is None else 0
 
 
