@@ -115,6 +115,12 @@ cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modu
     cpdef object wait(self, object awaitable)
 
 
+cdef extern from *:
+    """
+    /* Arguments of C's type int: Cython asks nb_int, which truncates a float; Kamailio's binding asks nb_index. */
+    #define nb_int nb_index
+    """
+
 cdef class KsrModule:                        # base of KSR.tm, KSR.pv, ...
     cdef ScriptRuntime runtime
 

@@ -60,7 +60,8 @@ def test_what_is_repeated_takes_the_new_interval_after_its_next_copy(tmp_path):
 
 
 def test_reset_of_a_running_transaction(tmp_path):
-    proxy = proxy_with(tmp_path, "KSR.tm.t_set_retr(100, 100)", "KSR.tm.t_reset_retr()", config="[tm]\nfr_timer = 6000\n")
+    proxy = proxy_with(tmp_path, "KSR.tm.t_set_retr(100, 100)", "KSR.tm.t_reset_retr()",
+                       config="[tm]\nfr_timer = 6000\n")
     assert copies(proxy, "OPTIONS", 5000) == [0, 100, 4100]
 
 
@@ -79,8 +80,9 @@ def test_a_new_transaction_has_the_general_intervals(tmp_path):
     assert copies(proxy, "INFO", 1600) == [0, 500, 1500]
 
 
-@pytest.mark.parametrize("call", ["t_set_retr(-1, 0)", "t_set_retr(0, -1)", "t_set_retr(65536, 0)", "t_set_retr(1, 65536)",
-                                  "t_set_max_lifetime(-5, 0)", "t_set_max_lifetime(0, -5)"])
+@pytest.mark.parametrize("call", [
+    "t_set_retr(-1, 0)", "t_set_retr(0, -1)", "t_set_retr(65536, 0)", "t_set_retr(1, 65536)", "t_set_max_lifetime(-5, 0)",
+    "t_set_max_lifetime(0, -5)"])
 def test_impossible_times(tmp_path, call):
     proxy = proxy_with(tmp_path, f"self.seen(KSR.tm.{call})")
     assert copies(proxy, "OPTIONS", 600) == [0, 500]
