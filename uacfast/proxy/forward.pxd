@@ -70,6 +70,8 @@ cdef class Forwarder(TransactionUser):
     cdef HopOutcome find_next_hop(self, SipMessage request, NextHop *hop) noexcept
     cdef uint32_t write_request(self, SipMessage request, int socket, Branch *branch, uint32_t loop_hash,
                                 char *space, uint32_t capacity) noexcept
+    cdef void put_preset_record_route(self, SipMessage request, text_writer *out) noexcept
+    cdef void put_parameters(self, SipMessage request, text_writer *out) noexcept
     cdef void put_record_route(self, SipMessage request, int socket, text_writer *out) noexcept
     cdef void put_record_route_value(self, SipMessage request, int socket, bint double, text_writer *out) noexcept
     cdef void finish_failed(self, Transaction *transaction) noexcept

@@ -1,7 +1,7 @@
 """Requests on their way out: next hop, Record-Route, Via, branches (RFC 3261 §16.6), and the next attempts."""
 import asyncio
 
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcpy
 
 from uacfast.leaves.edit_list cimport edit_list_write
 from uacfast.leaves.sip_scan cimport (
@@ -212,6 +212,7 @@ cdef class Forwarder(TransactionUser):
         if self.answerer.foretells:
             self.foretell(transaction, request, destination)
         capacity = datagram_space(request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
+                                  + request.record_route_preset.length
                                   + 2 * (request.record_route_parameters.length + request.added_route_parameters.length
                                          + request.from_.tag.length))
         space = self.transport.reserve(capacity)
@@ -544,6 +545,9 @@ cdef class Forwarder(TransactionUser):
 
     cdef void put_record_route(self, SipMessage request, int socket, text_writer *out) noexcept:
         """One value, or two when the request leaves by another socket than it came (engine RR1, RR2)."""
+        if request.record_route_preset.at != NULL:
+            self.put_preset_record_route(request, out)
+            return
         if socket == request.socket or not self.settings.enable_double_rr:
             self.put_record_route_value(request, socket, False, out)
             return
@@ -556,6 +560,26 @@ cdef class Forwarder(TransactionUser):
         if double:
             text_put_string(out, b";r2=on")
         text_put_string(out, b";lr=on" if self.settings.enable_full_lr else b";lr")
+        self.put_parameters(request, out)
+        text_put(out, b">\r\n", 3)
+
+    cdef void put_preset_record_route(self, SipMessage request, text_writer *out) noexcept:
+        """The addresses that a script gave, the parameters in the order of Kamailio's record_route_preset()."""
+        cdef sip_text rest = request.record_route_preset
+        cdef const char *blank
+        cdef uint32_t length
+        while rest.length:
+            blank = <const char *>memchr(rest.at, c' ', rest.length)
+            length = <uint32_t>(blank - rest.at) if blank != NULL else rest.length
+            text_put_string(out, b"Record-Route: <sip:")
+            text_put(out, rest.at, length)
+            self.put_parameters(request, out)
+            text_put_string(out, b";lr>\r\n")
+            length += blank != NULL
+            rest = text_of(rest.at + length, rest.length - length)
+
+    cdef void put_parameters(self, SipMessage request, text_writer *out) noexcept:
+        """What a later request within the dialog brings back to us."""
         if (request.from_.tag.length
                 and (self.settings.append_fromtag or request.cseq_shift or request.auth_parameter.at != NULL)):
             # What concerns one direction only needs the direction told.
@@ -567,7 +591,6 @@ cdef class Forwarder(TransactionUser):
         text_put_text(out, request.auth_parameter)
         if request.cseq_shift:
             put_difference(request.cseq_shift, out)
-        text_put(out, b">\r\n", 3)
 
 
 cdef void take_addresses(object targets, NextHop *hop) noexcept:

@@ -54,6 +54,7 @@ cdef class SipMessage:
     cdef sip_text request_uri       # as it will be sent
     cdef sip_text next_hop          # explicit destination URI ($du), .at NULL: Route or Request-URI decide
     cdef bint record_route          # a Record-Route value is to be added
+    cdef sip_text record_route_preset       # host[:port][;parameters] of it, or two with a blank between; .at NULL: ours
     cdef sip_text record_route_parameters   # ";vsf=..." and the like, to stand after ftag
     cdef sip_text added_route_parameters    # what a script adds to them, to stand last
     cdef sip_text route_parameters  # parameters of our own Route value, after loose routing

@@ -34,6 +34,7 @@ cdef class SipMessage:
         self.request_uri = self.index.request_uri
         self.next_hop = no_text()
         self.record_route = False
+        self.record_route_preset = no_text()
         self.record_route_parameters = no_text()
         self.added_route_parameters = no_text()
         self.route_parameters = no_text()

@@ -12,7 +12,7 @@ cdef class StoredPlan:
     cdef uint32_t edit_count
     cdef char *free                  # where the next text goes while the plan is being taken
     cdef sip_text request_uri, next_hop
-    cdef sip_text record_route_parameters, added_route_parameters, route_parameters
+    cdef sip_text record_route_preset, record_route_parameters, added_route_parameters, route_parameters
     cdef sip_text upstream_from, upstream_to
     cdef NameReplacement new_from, new_to
     cdef bint record_route, loose_routed, upstream, to_before_from, force_rport

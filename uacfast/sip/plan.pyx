@@ -21,8 +21,8 @@ cdef class StoredPlan:
         cdef size_t size = count * sizeof(edit)
         for i in range(count):
             size += request.edits.items[i].inserted.length
-        size += (request.request_uri.length + request.next_hop.length + request.record_route_parameters.length
-                 + request.added_route_parameters.length + request.route_parameters.length
+        size += (request.request_uri.length + request.next_hop.length + request.record_route_preset.length
+                 + request.record_route_parameters.length + request.added_route_parameters.length + request.route_parameters.length
                  + request.dialog_parameter.length + request.auth_parameter.length + request.credentials.length
                  + request.upstream_from.length + request.upstream_to.length
                  + request.new_from.display.length + request.new_from.uri.length
@@ -38,6 +38,7 @@ cdef class StoredPlan:
             self.edits[i].inserted = self.copy(request.edits.items[i].inserted)
         self.request_uri = self.copy(request.request_uri)
         self.next_hop = self.copy(request.next_hop)
+        self.record_route_preset = self.copy(request.record_route_preset)
         self.record_route_parameters = self.copy(request.record_route_parameters)
         self.added_route_parameters = self.copy(request.added_route_parameters)
         self.route_parameters = self.copy(request.route_parameters)
@@ -84,6 +85,7 @@ cdef class StoredPlan:
         request.edits.count = self.edit_count
         request.request_uri = self.request_uri
         request.next_hop = self.next_hop
+        request.record_route_preset = self.record_route_preset
         request.record_route_parameters = self.record_route_parameters
         request.added_route_parameters = self.added_route_parameters
         request.route_parameters = self.route_parameters

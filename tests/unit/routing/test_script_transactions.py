@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kit.memory import CALLEE, CALLEE_B, CALLEE_C, CALLER, request
+from kit.memory import CALLEE, CALLEE_B, CALLEE_C, CALLER, Dialog, request
+from kit.message import uri_parameters
 from kit.script import ScriptedProxy
 
 CONFIG = "[tm]\nfr_timer = 4000\nfr_inv_timer = 8000\n"
@@ -289,6 +290,49 @@ def test_not_replicated(tmp_path, method):
     proxy.receive(request(method))
     assert proxy.seen == [-1]
     assert proxy.take(CALLEE_B) == []
+
+
+PRESET = """
+def ksr_request_route(self, msg):
+    if self.basics():
+        return 1
+    KSR.uac.uac_replace_from("", "sip:anon@edge.example")
+    KSR.rr.add_rr_param(";p=1")
+    self.seen({call}, KSR.rr.record_route())
+    KSR.setdsturi("sip:127.0.0.1:40002")
+    KSR.tm.t_relay()
+    return 1
+"""
+
+
+@pytest.mark.parametrize(("call", "hosts"), [
+    ('KSR.rr.record_route_preset_one("sip.example.net:5060;x=y")', ["sip.example.net:5060;x=y"]),
+    ('KSR.rr.record_route_preset("127.0.0.1:5060", "5.6.7.8:5070")', ["127.0.0.1:5060", "5.6.7.8:5070"])])
+def test_preset_record_route(tmp_path, call, hosts):
+    """The parameters in Kamailio's order."""
+    proxy = ScriptedProxy(tmp_path, PRESET.format(call=call), CONFIG)
+    values = proxy.start(request()).all("Record-Route")
+    vsf = uri_parameters(values[0].strip("<>"))["vsf"]
+    assert values == [f"<sip:{host};ftag=ft1;vsf={vsf};p=1;lr>" for host in hosts]
+    assert proxy.seen == [(1, -1)]
+
+
+def test_dialog_of_a_preset_record_route(tmp_path):
+    """Where the address is an alias of ours, the dialog comes back and is restored."""
+    proxy = ScriptedProxy(tmp_path, PRESET.format(call='KSR.rr.record_route_preset("sip.example.net:5060", "")'),
+                          CONFIG + '[server]\nalias = ["sip.example.net:5060"]\n')
+    dialog = Dialog(proxy)
+    proxy.receive(dialog.upstream("BYE"), CALLEE)
+    bye = proxy.one(CALLER)
+    assert (bye.to_uri, bye.all("Route")) == ("sip:alice@example.com", [])
+
+
+@pytest.mark.parametrize("address", ["", "a b", "a>", "a,b", "a\\r\\nX: y", 'a"', ";lr"])
+def test_no_preset(tmp_path, address):
+    proxy = ScriptedProxy(tmp_path, PRESET.format(call=f"KSR.rr.record_route_preset_one({address!r})"
+                                                  .replace("\\\\", "\\")), CONFIG)
+    assert len(proxy.start(request()).all("Record-Route")) == 1
+    assert proxy.seen == [(-1, 1)]
 
 
 SMALL = """

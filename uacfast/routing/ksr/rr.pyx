@@ -10,6 +10,9 @@ from uacfast.routing.ksr.tm cimport expression
 from uacfast.routing.relaying cimport ScriptTransactions
 from uacfast.sip.message cimport SipMessage, literal, no_text, text_of
 
+# host[:port] or [IPv6 address][:port], then parameters; nothing that ends the header field's value.
+_PRESET = re.compile(r"[^\s<>\",;\x00-\x20\x7f]+(?:;[^\s<>\",\x00-\x20\x7f]*)?")
+
 
 cdef class RrModule(KsrModule):
 
@@ -104,6 +107,25 @@ cdef class RrModule(KsrModule):
             return -1
         context.message.record_route = True
         return 1
+
+    def record_route_preset(self, str first not None, str second not None):
+        """record_route() with these addresses, host[:port][;parameters], in place of ours; second "": the first alone. They
+        must be ours in the end (server.alias), else nobody takes the Route off later: 1, or -1."""
+        cdef MessageContext context = self.runtime.context
+        cdef SipMessage message = context.message
+        cdef sip_text text
+        if (message is None or not message.index.is_request or message.record_route
+                or not _PRESET.fullmatch(first) or second and not _PRESET.fullmatch(second)):
+            return -1
+        text = kept(message, f"{first} {second}" if second else first)
+        if text.at == NULL:
+            return -1
+        message.record_route_preset = text
+        message.record_route = True
+        return 1
+
+    def record_route_preset_one(self, str address not None):
+        return self.record_route_preset(address, "")
 
     def add_rr_param(self, str parameters not None):
         """Have ";name=value" stand in the Record-Route value that will be written."""
