@@ -1184,6 +1184,12 @@ class _Rr:
     def record_route_params(self, parameters: str) -> int:
         """record_route() with ";name=value" in it."""
 
+    def record_route_preset(self, first: str, second: str) -> int:
+        """record_route() with these addresses, host[:port][;parameters], in place of ours; second "": the first alone. They
+        must be ours in the end (server.alias), else nobody takes the Route off later: 1, or -1."""
+
+    def record_route_preset_one(self, address: str) -> int: ...
+
     def remove_record_route(self) -> int:
         """Take all Record-Route header fields off."""
 

@@ -134,7 +134,7 @@ cdef class Admission:
         cdef sip_text realm = self.realm.evaluate(request, transport)
         cdef bytes realm_octets = bytes_of(realm)
         cdef bytes name
-        cdef unsigned long now = <unsigned long>time.time()
+        cdef unsigned long now = <unsigned long>(time.time_ns() // 1_000_000_000)
         cdef int index
         if realm.length == 0:
             return self.reply(decision, 403, b"Forbidden", b"")

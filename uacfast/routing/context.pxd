@@ -117,7 +117,8 @@ cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modu
 
 cdef extern from *:
     """
-    /* Arguments of C's type int: Cython asks nb_int, which truncates a float; Kamailio's binding asks nb_index. */
+    /* A C integer from a Python object: Cython asks nb_int, which truncates a float; Kamailio's binding refuses floats,
+       so nb_index is asked here and in all that knows this file. */
     #define nb_int nb_index
     """
 

@@ -24,7 +24,7 @@ from uacfast.routing.context cimport (
     ROUTE_BRANCH, ROUTE_BRANCH_FAILURE, ROUTE_EVENT, ROUTE_FAILURE, ROUTE_NONE, ROUTE_ONSEND, ROUTE_REPLY,
     ROUTE_REQUEST, kept, str_of,
 )
-from uacfast.routing.relaying cimport is_waiting, state_of
+from uacfast.routing.relaying cimport is_waiting, state_of, suspended_branch
 from uacfast.routing.script_exit import ScriptDrop
 from uacfast.sip.message cimport no_text, text_of
 from uacfast.sip.plan cimport StoredPlan
@@ -435,7 +435,8 @@ cdef class Script(ScriptTransactions):
         if transaction.flags & FINAL_SENT:
             self.engine.responses.forget(transaction)
         elif not is_waiting(transaction) and not self.closing:
-            if context.error == 0 and self.engine.responses.best(transaction) != NULL:
+            if context.error == 0 and suspended_branch(transaction).number + 1 < transaction.branch_count:
+                # What it relayed was refused while it went on or waited.
                 self.engine.forwarder.finish_failed(transaction)
             elif self.reply_error(context, "TM") < 1:
                 self.engine.responses.reply_locally(transaction, 500)

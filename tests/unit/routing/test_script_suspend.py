@@ -176,6 +176,92 @@ def test_nobody_goes_on_and_a_failure_route_does(tmp_path):
     assert proxy.statuses() == [408]
 
 
+IN_FAILURE = """
+def ksr_request_route(self, msg):
+    if KSR.is_MESSAGE():
+        self.seen(KSR.tmx.t_continue(*self.place, KSR.hdr.get("X-Do")))
+        return 1
+    if KSR.is_ACK():
+        KSR.tm.t_check_trans()
+        return 1
+    KSR.tm.t_on_failure("failed")
+    KSR.setdsturi("sip:127.0.0.1:40002")
+    KSR.tm.t_relay()
+    return 1
+
+def failed(self, msg):
+    self.seen(KSR.tmx.t_suspend())
+    self.place = (KSR.pv.get("$T(id_index)"), KSR.pv.get("$T(id_label)"))
+    return 1
+
+def go(self, msg):
+    KSR.setdsturi("sip:127.0.0.1:40003")
+    self.seen(KSR.pv.get("$T_reply_code"), KSR.tm.t_get_status_code(), KSR.tm.t_relay())
+    return 1
+
+def nothing(self, msg):
+    return 1
+"""
+
+
+def test_suspended_in_a_failure_route(tmp_path):
+    proxy = ScriptedProxy(tmp_path, IN_FAILURE, CONFIG)
+    proxy.answer(proxy.start(), 486)
+    assert proxy.methods(CALLEE) == ["ACK"]
+    assert (proxy.seen, proxy.sent) == ([1], [])
+    proxy.receive(request("MESSAGE", headers="X-Do: go\r\n"))
+    assert proxy.seen[1:] == [(0, 500, 1), 1]
+    proxy.answer(proxy.one(CALLEE_B), 200)
+    assert proxy.statuses() == [200]
+    proxy.assert_empty()
+
+
+def test_suspended_in_a_failure_route_and_nothing_done(tmp_path):
+    """500, although there is a refusal: as Kamailio does."""
+    proxy = ScriptedProxy(tmp_path, IN_FAILURE, CONFIG)
+    proxy.answer(proxy.start(), 486)
+    proxy.receive(request("MESSAGE", headers="X-Do: nothing\r\n"))
+    assert proxy.statuses() == [500]
+    proxy.take()
+    proxy.assert_empty()
+
+
+def test_suspended_in_a_failure_route_and_forgotten(tmp_path):
+    """A real refusal goes before a 408 of ours (engine F8)."""
+    proxy = ScriptedProxy(tmp_path, IN_FAILURE, CONFIG)
+    proxy.answer(proxy.start(), 486)
+    proxy.advance(2100)
+    assert [(message.status, message.received_at) for message in proxy.take(CALLER)] == [(486, 2000)]
+
+
+def test_refused_while_it_waits(tmp_path):
+    """A callback that relays and then waits hears of no refusal meanwhile; it goes upstream afterwards."""
+
+    async def run():
+        proxy = Suspending(tmp_path)
+        place = proxy.suspend()
+        woken = asyncio.Event()
+        script = proxy.engine.script
+
+        def relaying(_self, _msg):
+            assert script.ksr.tm.t_relay() == 1
+            script.wait(woken.wait())
+            return 1
+
+        type(proxy.script).relaying = relaying
+        proxy.receive(request("MESSAGE", headers=f"X-Do: {place[0]} {place[1]} relaying\r\n", source=CALLEE_B),
+                      CALLEE_B)
+        proxy.answer(proxy.one(CALLEE), 404)
+        assert proxy.statuses() == []
+        woken.set()
+        while script.waiting:
+            await asyncio.sleep(0)
+        proxy.collect()
+        assert proxy.statuses() == [404]
+
+    asyncio.run(run())
+
+
 def test_cancelled_meanwhile(tmp_path):
     proxy = Suspending(tmp_path)
     place = proxy.suspend(branch="z9hG4bKsus", call_id="sus")

@@ -81,8 +81,8 @@ def test_a_new_transaction_has_the_general_intervals(tmp_path):
 
 
 @pytest.mark.parametrize("call", [
-    "t_set_retr(-1, 0)", "t_set_retr(0, -1)", "t_set_retr(65536, 0)", "t_set_retr(1, 65536)", "t_set_max_lifetime(-5, 0)",
-    "t_set_max_lifetime(0, -5)"])
+    "t_set_retr(-1, 0)", "t_set_retr(0, -1)", "t_set_retr(65536, 0)", "t_set_retr(1, 65536)",
+    "t_set_max_lifetime(-5, 0)", "t_set_max_lifetime(0, -5)"])
 def test_impossible_times(tmp_path, call):
     proxy = proxy_with(tmp_path, f"self.seen(KSR.tm.{call})")
     assert copies(proxy, "OPTIONS", 600) == [0, 500]

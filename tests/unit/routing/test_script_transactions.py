@@ -312,8 +312,8 @@ def test_preset_record_route(tmp_path, call, hosts):
     """The parameters in Kamailio's order."""
     proxy = ScriptedProxy(tmp_path, PRESET.format(call=call), CONFIG)
     values = proxy.start(request()).all("Record-Route")
-    vsf = uri_parameters(values[0].strip("<>"))["vsf"]
-    assert values == [f"<sip:{host};ftag=ft1;vsf={vsf};p=1;lr>" for host in hosts]
+    stored = uri_parameters(values[0].strip("<>"))
+    assert values == [f"<sip:{host};ftag=ft1;vsf={stored['vsf']};vsfd={stored['vsfd']};p=1;lr>" for host in hosts]
     assert proxy.seen == [(1, -1)]
 
 
@@ -386,6 +386,38 @@ def test_small_ones_without_a_transaction(tmp_path):
     """As Kamailio 5.6.3 answers in a request route."""
     assert results(tmp_path, "tm.t_clean()", "tm.t_release()", "tm.t_save_lumps()", "tm.t_use_uac_headers()",
                    "tm.t_drop_replies_all()")[0] == [1, 1, -1, 1, 1]
+
+
+TIMED = """
+def ksr_request_route(self, msg):
+    if KSR.is_MESSAGE():
+        self.seen([KSR.dialog.dlg_set_timeout_id(9, *self.place), KSR.dialog.dlg_set_timeout_id(9, 1, 1),
+                   KSR.dialog.dlg_set_timeout_id(0, *self.place), KSR.dialog.dlg_set_timeout_id(9, -1, -1),
+                   KSR.dialog.dlg_set_timeout(5)])
+        return 1
+    if self.basics():
+        return 1
+    KSR.rr.record_route()
+    KSR.dialog.dlg_manage()
+    self.place = (KSR.pv.get("$dlg(h_entry)"), KSR.pv.get("$dlg(h_id)"))
+    KSR.setdsturi("sip:127.0.0.1:40002")
+    KSR.tm.t_relay()
+    return 1
+"""
+
+
+def test_timeout_of_a_dialog_by_its_numbers(tmp_path):
+    """From another message, as Kamailio 5.6.3 answers."""
+    proxy = ScriptedProxy(tmp_path, TIMED, CONFIG + "[dialog]\nsend_bye = true\n")
+    dialog = Dialog(proxy)
+    proxy.receive(dialog.downstream("ACK"))
+    proxy.receive(request("MESSAGE"))
+    assert proxy.seen == [[1, -1, -1, -1, -1]]
+    proxy.take()
+    proxy.advance(8000)
+    assert proxy.sent == []
+    proxy.advance(2000)
+    assert {message.method for message in proxy.take()} == {"BYE"}
 
 
 def functions_with_numbers():

@@ -39,7 +39,7 @@ cdef EdgeFeatures features_of(KsrModule module):
 cdef uint64_t now_of(KsrModule module):
     """Milliseconds of the worker's clock; mod_init() has no message and no table of transactions."""
     cdef MessageContext context = module.runtime.context
-    return context.table.now if context.table is not None else <uint64_t>(time.monotonic() * 1000)
+    return context.table.now if context.table is not None else <uint64_t>(time.monotonic_ns() // 1_000_000)
 
 
 cdef bytes octets_of(str text):

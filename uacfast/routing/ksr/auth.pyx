@@ -32,7 +32,7 @@ cdef AuthResult find_fresh(KsrModule module, SipMessage request, int header_id, 
     if features_of(module).digest.find_credentials(
             request, header_id, text_of(<const char *>realm, <uint32_t>len(realm)), credentials) < 0:
         return AUTH_NO_CREDENTIALS
-    result = features_of(module).digest.check_nonce(credentials, <unsigned long>time.time())
+    result = features_of(module).digest.check_nonce(credentials, <unsigned long>(time.time_ns() // 1_000_000_000))
     if result != AUTH_OK:
         return AUTH_STALE_NONCE          # a foreign one too: a new challenge helps in both cases
     return AUTH_OK if user_may_speak(request, credentials, flags) else AUTH_USER_MISMATCH
@@ -65,7 +65,8 @@ cdef int send_challenge(KsrModule module, bytes realm, int flags, int proxy) exc
         proxy = request.index.method != SIP_METHOD_REGISTER
     try:
         lines = features_of(module).digest.challenge_lines(
-            b"Proxy-Authenticate" if proxy else b"WWW-Authenticate", realm, flags, <unsigned long>time.time())
+            b"Proxy-Authenticate" if proxy else b"WWW-Authenticate", realm, flags,
+            <unsigned long>(time.time_ns() // 1_000_000_000))
     except ValueError as error:
         logger.error("a script's challenge cannot be made: %s", error)
         if not flags & CHALLENGE_NO_ERROR_REPLY:

@@ -24,7 +24,7 @@ COMPARISONS = (("~~", "re"), ("=~", "re"), ("~%", "sw"), ("%~", "sw"), ("==", "e
 
 cdef uint64_t now_of(MessageContext context):
     """Milliseconds of the worker's clock."""
-    return context.table.now if context.table is not None else <uint64_t>(time.monotonic() * 1000)
+    return context.table.now if context.table is not None else <uint64_t>(time.monotonic_ns() // 1_000_000)
 
 
 cdef class TableVariable(PseudoVariable):

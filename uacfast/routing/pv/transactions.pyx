@@ -12,7 +12,7 @@ from uacfast.routing.pv.variable cimport PseudoVariable, str_value, text_value
 from uacfast.routing.relaying cimport transaction_label
 from uacfast.sip.build cimport reason_phrase
 from uacfast.sip.message cimport SipMessage, literal, no_text, text_of
-from uacfast.tm.table cimport Branch, Buffer, CHALLENGE_ANSWERED, Transaction
+from uacfast.tm.table cimport Branch, Buffer, Transaction
 
 cdef enum TransactionPart:
     TRANSACTION_BRANCH
@@ -35,7 +35,7 @@ cdef int winning_status(const Transaction *transaction) noexcept:
     cdef const Branch *branch = transaction.branches
     cdef int best = 0
     while branch != NULL:
-        if branch.final and not branch.flags & CHALLENGE_ANSWERED and (best == 0 or branch.final < best):
+        if branch.final and (best == 0 or branch.final < best):
             best = branch.final
         branch = branch.next
     return best
@@ -47,6 +47,8 @@ cdef int status_of(MessageContext context) noexcept:
         return context.message.index.status if context.message is not None else 0
     if context.transaction == NULL:
         return 0
+    if context.continued:
+        return 0                 # no response has led here
     if context.kind in (ROUTE_FAILURE, ROUTE_BRANCH_FAILURE):
         if context.reply is not None:
             return context.reply.index.status
