@@ -110,19 +110,15 @@ cdef class Forwarder(TransactionUser):
     cdef uint32_t loop_hash(self, SipMessage request) noexcept:
         """What steers the routing of this request, in 32 bits (engine V5); Via and Max-Forwards are not in it."""
         cdef siphash_state state
-        cdef const sip_header *header
-        cdef int id
         siphash_start(&state, &self.table.hash_key)
         siphash_add(&state, request.index.request_uri.at, request.index.request_uri.length)
         siphash_add(&state, request.from_.tag.at, request.from_.tag.length)
         siphash_add(&state, request.to.tag.at, request.to.tag.length)
         siphash_add(&state, request.call_id.at, request.call_id.length)
         siphash_add(&state, &request.cseq.number, sizeof(request.cseq.number))
-        for id in (SIP_HEADER_ROUTE, SIP_HEADER_PROXY_REQUIRE, SIP_HEADER_PROXY_AUTHORIZATION):
-            header = sip_first_header(&request.index, id)
-            while header != NULL:
-                siphash_add(&state, header.value.at, header.value.length)
-                header = sip_next_header(&request.index, header)
+        add_header_fields(&state, request, SIP_HEADER_ROUTE)
+        add_header_fields(&state, request, SIP_HEADER_PROXY_REQUIRE)
+        add_header_fields(&state, request, SIP_HEADER_PROXY_AUTHORIZATION)
         return <uint32_t>siphash_end(&state)
 
     # --- stateful ------------------------------------------------------------------------------------------------
@@ -306,8 +302,8 @@ cdef class Forwarder(TransactionUser):
         cdef int count = 0
         cdef Branch *branch
         cdef SipMessage request = self.again
-        if (not self.answerer.active or self.script is not None or transaction.flags & CANCELLED or challenged.cancel_state != CANCEL_NONE
-                or transaction.request.at == NULL or self.responses.is_refused_for_all(transaction)
+        if (not self.answerer.active or self.script is not None or transaction.flags & CANCELLED
+                or challenged.cancel_state != CANCEL_NONE or transaction.request.at == NULL or self.responses.is_refused_for_all(transaction)
                 or transaction.branch_count >= BRANCHES_MAX):
             return False
         if transaction.context != NULL:
@@ -602,6 +598,13 @@ cdef void take_addresses(object targets, NextHop *hop) noexcept:
         host = target.address.encode()
         if address_from_text(text_of(<const char *>host, <uint32_t>len(host)), target.port, &hop.addresses[hop.count]):
             hop.count += 1
+
+
+cdef void add_header_fields(siphash_state *state, SipMessage request, int id) noexcept:
+    cdef const sip_header *header = sip_first_header(&request.index, id)
+    while header != NULL:
+        siphash_add(state, header.value.at, header.value.length)
+        header = sip_next_header(&request.index, header)
 
 
 cdef uint32_t max_forwards_of(SipMessage request) noexcept:

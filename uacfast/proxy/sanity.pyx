@@ -117,13 +117,15 @@ cdef void check_forwarding(SipMessage request, ProxySettings settings, Refusal *
 cdef bint has_looped(SipMessage request, UdpTransport transport, uint32_t loop_hash) noexcept:
     """Whether a Via of ours in this request was written for the very same routing decision (RFC 5393, engine V5)."""
     cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_VIA)
-    cdef sip_via via
+    cdef sip_via via = request.via
     cdef sip_text rest
     cdef uint64_t loop
     cdef const char *at
+    cdef bint parsed = True       # the topmost is
     while header != NULL:
         rest = header.value
-        while sip_via_parse(rest, &via) == 0:
+        while parsed or sip_via_parse(rest, &via) == 0:
+            parsed = False
             # z9hG4bK<slot>.<16 digits><8 digits of loop hash>.<branch>
             if via.branch.length > 34 and is_cookie(via.branch.at) and transport.is_own(via.host, via.port):
                 at = via.branch.at + 7
