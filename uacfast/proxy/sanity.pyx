@@ -4,8 +4,8 @@ from libc.stdint cimport uint64_t
 from uacfast.leaves.sip_header cimport sip_list_next, sip_via, sip_via_parse
 from uacfast.leaves.sip_scan cimport (
     SIP_FLAW_BODY_SHORT, SIP_FLAW_CONTENT_LENGTH, SIP_FLAW_HEADER_LINE, SIP_FLAW_LIMIT, SIP_FLAW_NO_EMPTY_LINE,
-    SIP_FLAW_REPEATED, SIP_FLAW_REQUEST_URI, SIP_FLAW_VERSION, SIP_HEADER_MAX_FORWARDS, SIP_HEADER_PROXY_REQUIRE,
-    SIP_HEADER_VIA, sip_first_header, sip_header, sip_next_header,
+    SIP_FLAW_REPEATED, SIP_FLAW_REQUEST_URI, SIP_FLAW_VERSION, SIP_HEADER_MAX_BREADTH, SIP_HEADER_MAX_FORWARDS,
+    SIP_HEADER_PROXY_REQUIRE, SIP_HEADER_VIA, sip_first_header, sip_header, sip_next_header,
 )
 from uacfast.leaves.sip_text cimport sip_text_equal, sip_text_to_uint
 from uacfast.leaves.sip_uri cimport sip_uri, sip_uri_parse
@@ -112,6 +112,22 @@ cdef void check_forwarding(SipMessage request, ProxySettings settings, Refusal *
         refuse(refusal, 420, NULL)
         if not out.overflow:
             refusal.extra_lines = text_of(space, text_writer_length(&out))
+
+
+cdef int breadth_of(SipMessage request) noexcept:
+    """How many branches may be waiting for a final response at once (RFC 5393 §5, engine V6): Max-Breadth, at most 60, which
+    is also what its absence means. -1: it is not one number."""
+    cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_MAX_BREADTH)
+    cdef uint64_t value
+    cdef uint32_t i
+    if header == NULL:
+        return MAX_BREADTH
+    if header.next or header.value.length == 0:
+        return -1
+    for i in range(header.value.length):
+        if not c'0' <= header.value.at[i] <= c'9':
+            return -1
+    return <int>value if sip_text_to_uint(header.value, MAX_BREADTH, &value) else MAX_BREADTH
 
 
 cdef bint has_looped(SipMessage request, UdpTransport transport, uint32_t loop_hash) noexcept:
