@@ -13,15 +13,15 @@ NDOTS_MAX = 15
 
 
 class SearchList(msgspec.Struct, frozen=True):
-    """`domains` in the order in which they are appended, in lower case without the last dot; a name with `ndots` dots or
-    more is complete."""
+    """`domains` in the order in which they are appended, in lower case without the last dot. A name with `ndots` dots
+    or more is complete."""
 
     domains: tuple[str, ...] = ()
     ndots: int = 1
 
     def candidates(self, name: str) -> list[str]:
-        """The names to ask for in turn. A name with a dot is first asked for as it is (RFC 1535 §6): the host of a SIP URI
-        is nearly always complete. One without is a short one of ours."""
+        """The names to ask for in turn. A name with a dot is first asked for as it is (RFC 1535 §6): the host of a SIP
+        URI is nearly always complete. One without is a short one of ours."""
         dots = name.count(".")
         if dots >= self.ndots:
             return [name]
