@@ -11,7 +11,8 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, nanosleep, timespec
 
 from uacfast.leaves.sip_header cimport sip_address_parse, sip_via, sip_via_parse
 from uacfast.leaves.sip_scan cimport (
-    SIP_HEADER_CALL_ID, SIP_HEADER_MAX_BREADTH, SIP_HEADER_REASON, SIP_HEADER_RECORD_ROUTE, SIP_HEADER_VIA, SIP_METHOD_ACK, SIP_METHOD_BYE,
+    SIP_HEADER_CALL_ID, SIP_HEADER_FROM, SIP_HEADER_MAX_BREADTH, SIP_HEADER_REASON, SIP_HEADER_RECORD_ROUTE,
+    SIP_HEADER_TO, SIP_HEADER_VIA, SIP_METHOD_ACK, SIP_METHOD_BYE,
     SIP_METHOD_CANCEL, SIP_METHOD_INVITE, SIP_METHOD_OPTIONS, SIP_METHOD_OTHER,
     SIP_SCAN_KEEPALIVE, SIP_SCAN_OK, sip_first_header, sip_header, sip_method_id_of, sip_scan_result,
 )
@@ -690,7 +691,8 @@ cdef class Engine(SendFailureListener):
     cdef void response(self, SipMessage message) noexcept:
         """To the client transaction that its topmost Via names."""
         cdef Branch *branch
-        if message.index.flaws or not message.parse_cseq():
+        if (message.index.flaws or not message.parse_cseq() or message.index.first[SIP_HEADER_FROM] == 0
+                or message.index.first[SIP_HEADER_TO] == 0 or message.index.first[SIP_HEADER_CALL_ID] == 0):
             self.counters.at[DROP_BAD_RESPONSE] += 1
             return
         if not self.transport.is_own(message.via.host, message.via.port):

@@ -20,7 +20,7 @@ from uacfast.proxy.counters cimport (
     COUNT_RELAYED_ACKS, COUNT_RELAYED_REQUESTS, COUNT_RESOLUTION_FAILED, COUNT_TRANSPORT_ERRORS, DROP_NO_MEMORY,
 )
 from uacfast.proxy.cseq cimport put_difference, raise_cseq
-from uacfast.proxy.route_set cimport ROUTE_ABSENT, ROUTE_BROKEN, ROUTE_TAKEN, RouteOutcome, follow_route, take_own_routes
+from uacfast.proxy.route_set cimport ROUTE_ABSENT, ROUTE_BROKEN, ROUTE_TAKEN, RouteOutcome, follow_route, tag_parameter, take_own_routes
 from uacfast.proxy.sanity cimport MAX_BREADTH, breadth_of
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport bytes_of, no_text, text_of
@@ -264,7 +264,7 @@ cdef class Forwarder(TransactionUser):
             self.put_breadth(request)
         capacity = datagram_space(request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
                                   + 2 * (request.record_route_parameters.length + request.added_route_parameters.length
-                                         + request.from_.tag.length))
+                                         + 3 * request.from_.tag.length))
         space = self.transport.reserve(capacity)
         if space != NULL:
             length = self.write_request(request, socket, branch, transaction.loop_hash, space, capacity)
@@ -603,7 +603,7 @@ cdef class Forwarder(TransactionUser):
                 and (self.settings.append_fromtag or request.cseq_shift or request.auth_parameter.at != NULL)):
             # What concerns one direction only needs the direction told.
             text_put_string(out, b";ftag=")
-            text_put_text(out, request.from_.tag)
+            text_put_text(out, tag_parameter(request))
         text_put_text(out, request.dialog_parameter)
         text_put_text(out, request.record_route_parameters)
         text_put_text(out, request.added_route_parameters)

@@ -1,5 +1,6 @@
 """The checks that a request passes before anything is done with it (RFC 3261 §16.3, engine.md §2)."""
 from libc.stdint cimport uint64_t
+from libc.string cimport memchr
 
 from uacfast.leaves.sip_header cimport sip_list_next, sip_via, sip_via_parse
 from uacfast.leaves.sip_scan cimport (
@@ -65,15 +66,21 @@ cdef bint vias_are_good(SipMessage request, int limit) noexcept:
     """Whether the values beside the topmost one on its line parse, and there are not more than the limit."""
     cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_VIA)
     cdef sip_via via = request.via
+    cdef sip_text rest, value
     cdef int count = 1
     while via.next != NULL:
         count += 1
         if count > limit or sip_via_parse(
                 text_of(via.next, <uint32_t>(header.value.at + header.value.length - via.next)), &via) != 0:
             return False
-    while header.next:
+    while header.next and count <= limit:
         header = sip_next_header(&request.index, header)
-        count += 1
+        rest = header.value
+        if memchr(rest.at, c',', rest.length) == NULL:
+            count += 1
+            continue
+        while sip_list_next(&rest, &value):
+            count += 1
     return count <= limit
 
 
