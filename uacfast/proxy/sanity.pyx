@@ -49,10 +49,13 @@ cdef void check_form(SipMessage request, ProxySettings settings, Refusal *refusa
 
 
 cdef void check_octets(SipMessage request, ProxySettings settings, Refusal *refusal) noexcept:
-    """The part of the form that a script cannot check: what makes the message unreadable."""
+    """The part of the form that a script need not check: what makes the message unreadable, or what Kamailio's core does
+    not hand to scripts either."""
     cdef uint32_t flaws = request.index.flaws
     refuse(refusal, 0, NULL)
-    if flaws & SIP_FLAW_LIMIT:
+    if flaws & SIP_FLAW_VERSION:
+        refuse(refusal, 505, NULL)
+    elif flaws & SIP_FLAW_LIMIT:
         refuse(refusal, 400, b"Message exceeds a limit")
     elif flaws & (SIP_FLAW_HEADER_LINE | SIP_FLAW_NO_EMPTY_LINE):
         refuse(refusal, 400, b"Malformed header field")
@@ -60,6 +63,8 @@ cdef void check_octets(SipMessage request, ProxySettings settings, Refusal *refu
         refuse(refusal, 400, b"Repeated header field")
     elif not vias_are_good(request, settings.vias):
         refuse(refusal, 400, b"Malformed Via")
+    elif flaws & SIP_FLAW_CONTENT_LENGTH:
+        refuse(refusal, 400, b"Content-Length mis-match")
 
 
 cdef bint vias_are_good(SipMessage request, int limit) noexcept:

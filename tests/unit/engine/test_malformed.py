@@ -4,6 +4,7 @@ import re
 import pytest
 
 from kit.memory import CALLEE, CALLER, RELAY, MemoryProxy, reply, request, route
+from kit.script import ScriptedProxy
 
 HIDING = RELAY + 'record_route = true\nreplace_from = { display = "", uri = "sip:anon@x.example" }\n'
 
@@ -104,6 +105,23 @@ def test_a_reply_without_a_mandatory_header_is_dropped(name, status, config):
     assert proxy.take() == []
     assert proxy.counter("dropped_bad_response") == 1
     proxy.receive(good, CALLEE)
+    assert proxy.statuses() == [status]
+
+
+# --- scripts ---------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("old", "new", "status"), [
+    (b"SIP/2.0\r", b"SIP/7.0\r", 505), (b"Length: 0", b"Length: x", 400), (b"Length: 0", b"Length: -1", 400),
+    (b"Length: 0", b"Length: 0\r\nl: 1", 400), (b"From:", b"X y: z\r\nFrom:", 400)])
+def test_what_no_script_gets_to_see(tmp_path, old, new, status):
+    """Kamailio's core drops these before the script; we answer, as for routes."""
+    proxy = ScriptedProxy(tmp_path, """
+def ksr_request_route(self, msg):
+    self.seen("called")
+    return 1
+""")
+    proxy.receive(request("OPTIONS").replace(old, new, 1))
+    assert proxy.seen == []
     assert proxy.statuses() == [status]
 
 
