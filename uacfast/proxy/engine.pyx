@@ -129,6 +129,8 @@ cdef class Engine(SendFailureListener):
         cdef int received
         while True:
             received = self.drain_sockets()
+            if self.handover is not None:
+                received += self.drain_handover()
             if received == 0:
                 break
             self.flush()
@@ -180,20 +182,26 @@ cdef class Engine(SendFailureListener):
         with nogil:
             nanosleep(&duration, NULL)
 
-    def on_handover(self):
-        """Take in what other workers received for us."""
+    cdef int drain_handover(self) noexcept:
+        """What other workers received for us; returns the datagrams taken."""
         cdef uint32_t length
         cdef const udp_address *source
         cdef int socket
+        cdef int total = 0
         cdef const char *data
-        self.handover.acknowledge()
-        self.take_time()
         while True:
             data = self.handover.pop(&length, &source, &socket)
             if data == NULL:
-                break
+                return total
+            total += 1
             if 0 <= socket < self.transport.socket_count:
                 self.process_own(data, length, source, socket)
+
+    def on_handover(self):
+        """Take in what other workers received for us, when they woke us up for it."""
+        self.handover.acknowledge()
+        self.take_time()
+        self.drain_handover()
         self.flush()
 
     def tick(self):
