@@ -26,8 +26,8 @@ from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport bytes_of, no_text, text_of
 from uacfast.sip.digest cimport Secret
 from uacfast.tm.table cimport (
-    ALTERNATIVES, CANCELLED, CANCEL_NONE, CSEQ_SHIFTED, DIALOG_BEGINS, FINAL_SENT, FORETOLD, GOT_PROVISIONAL, LOCAL,
-    LOCALLY_MADE, RANG, REPLACED, is_cookie,
+    ALTERNATIVES, CANCELLED, CANCEL_NONE, CSEQ_SHIFTED, DIALOG_BEGINS, FINAL_SENT, FORETOLD, LOCAL,
+    LOCALLY_MADE, REPLACED, is_cookie,
 )
 from uacfast.leaves.address cimport address_from_text, address_is_usable
 from uacfast.transport.udp cimport datagram_space
@@ -202,12 +202,9 @@ cdef class Forwarder(TransactionUser):
         return branch
 
     cdef bint may_move_on(self, Transaction *transaction, const Branch *failed) noexcept:
-        """Whether a branch that knows further addresses has failed as RFC 3263 §4.3 means it. What rang somewhere does not
-        move on, nor what was answered by a 100 and then by nothing."""
-        if not failed.flags & LOCALLY_MADE:
-            if failed.final != 503 or failed.flags & RANG or not self.timers.failover_503:
-                return False
-        elif failed.flags & GOT_PROVISIONAL:
+        """Whether a branch has failed as RFC 3263 §4.3 means it. One that had a provisional knows no further addresses any
+        more: somebody works on it (engine.md §14)."""
+        if not failed.flags & LOCALLY_MADE and (failed.final != 503 or not self.timers.failover_503):
             return False
         return not transaction.flags & CANCELLED and not self.responses.is_refused_for_all(transaction)
 

@@ -18,7 +18,7 @@ from uacfast.leaves.transaction_states cimport (
 from uacfast.sip.build cimport write_ack, write_cancel
 from uacfast.sip.message cimport no_text, text_of
 from uacfast.tm.table cimport (
-    CANCELLED, CANCEL_NONE, CANCEL_SENT, CANCEL_WANTED, GOT_PROVISIONAL, LOCAL, LOCALLY_MADE, RANG, TIMER_CANCEL,
+    CANCELLED, CANCEL_NONE, CANCEL_SENT, CANCEL_WANTED, GOT_PROVISIONAL, LOCAL, LOCALLY_MADE, TIMER_CANCEL,
 )
 from uacfast.transport.udp cimport datagram_space
 
@@ -98,10 +98,8 @@ cdef class ClientTransactions:
         branch.status = <unsigned short>status
         if event == EVENT_1XX:
             branch.flags |= GOT_PROVISIONAL
-            if status > 100:
-                branch.flags |= RANG
-                if branch.alternatives.at != NULL:
-                    self.table.release(&branch.alternatives)
+            if branch.alternatives.at != NULL:
+                self.table.release(&branch.alternatives)
             if branch.machine != CLIENT_INVITE:
                 branch.interval = self.settings.retr_timer2
                 branch.retransmit_at = now + branch.interval

@@ -36,7 +36,6 @@ cdef enum:                       # Branch.flags
     REPLY_DROPPED = 4            # its refusal goes upstream only if there is no other
     FORETOLD = 8                 # sent with credentials that nobody had asked for yet
     REPLACED = 16                # a further branch has taken its place (credentials, next address): it counts no more
-    RANG = 32                    # got a provisional other than 100
 
 cdef enum:                       # next hop addresses of one branch, RFC 3263 failover
     ALTERNATIVES = 8
@@ -81,7 +80,7 @@ cdef struct Branch:              # one client transaction, RFC 3261 §17.1
     uint16_t auth_retried        # realms that got credentials twice, as uac.auth notes them
     uint32_t cseq_shift          # what its CSeq number has more than the caller's
     Buffer credentials           # (Proxy-)Authorization lines that it was sent with; until the final response
-    Buffer alternatives          # further addresses of its next hop, udp_address after udp_address; until it rings
+    Buffer alternatives          # further addresses of its next hop, udp_address after udp_address; until a provisional
     uint8_t alternative          # the first of them that was not tried
     uint8_t breadth              # the Max-Breadth that we gave it, 0: that of the request
     uint8_t cancel_state
