@@ -26,6 +26,7 @@ cdef class RequestPolicy:
     cdef object decide(self, SipMessage request, Decision *decision)
     cdef bint prepare(self, object context, SipMessage request)
     cdef bint target(self, object context, int step, SipMessage request)
+    cdef int target_count(self, object context) noexcept
     cdef bint goes_on_after(self, object context, int status)
     cdef int secrets(self, object context, const Secret **found) noexcept
 
@@ -38,6 +39,7 @@ cdef class ScriptHost(RequestPolicy):
     cdef void branch_failed(self, Transaction *transaction, Branch *branch, SipMessage response) noexcept
     cdef void sending(self, Transaction *transaction, Branch *branch, SipMessage message, int socket,
                       const udp_address *destination, bytes octets) noexcept
+    cdef void branch_replaced(self, Transaction *transaction, const Branch *failed, const Branch *branch) noexcept
 
 
 cdef class RouteListener:

@@ -20,6 +20,10 @@ cdef class RequestPolicy:
         """Set request.next_hop for the step-th target (from 0); False when there are no more."""
         return step == 0
 
+    cdef int target_count(self, object context) noexcept:
+        """How many targets there are at most, for a fork to share Max-Breadth among them."""
+        return 1
+
     cdef bint goes_on_after(self, object context, int status):
         """Whether the next target is to be tried after this final status."""
         return False
@@ -58,6 +62,9 @@ cdef class ScriptHost(RequestPolicy):
                       const udp_address *destination, bytes octets) noexcept:
         """These octets are about to leave: a new branch, a request without transaction (both are NULL then), or a response
         on its way upstream. `message` is what they were made of. Only called while Forwarder.hears_sending is set."""
+
+    cdef void branch_replaced(self, Transaction *transaction, const Branch *failed, const Branch *branch) noexcept:
+        """`branch` goes to the next address of what `failed` was for: whatever was said of that one concerns this one."""
 
 
 cdef class RouteListener:

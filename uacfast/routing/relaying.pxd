@@ -13,6 +13,7 @@ cdef enum:                           # what went wrong inside a function, by Kam
     ERROR_SERVER = 1
     ERROR_NO_SOCKET = 7
     ERROR_BAD_URI = 400
+    ERROR_BREADTH = 440
     ERROR_SEND = 477
     ERROR_UNRESOLVABLE = 478
 
@@ -54,3 +55,4 @@ cdef bint is_waiting(const Transaction *transaction) noexcept
 cdef TransactionState state_of(Transaction *transaction)
 cdef uint32_t transaction_label(const Transaction *transaction) noexcept
 cdef Branch *suspended_branch(const Transaction *transaction) noexcept
+cdef void set_branch_flags(TransactionState state, int number, object flags)

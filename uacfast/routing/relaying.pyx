@@ -7,8 +7,8 @@ from uacfast.leaves.edit_list cimport edit_list_insert
 from uacfast.leaves.sip_scan cimport SIP_METHOD_ACK, SIP_METHOD_CANCEL, SIP_METHOD_INVITE, SIP_SCAN_OK
 from uacfast.leaves.sip_uri cimport SIP_SCHEME_SIP, SIP_SCHEME_SIPS, sip_uri, sip_uri_parse
 from uacfast.proxy.counters cimport COUNT_RELAYED_REQUESTS, COUNT_RETRANSMITTED_REQUESTS, DROP_NO_MEMORY
-from uacfast.proxy.forward cimport HOP_FAILED, NextHop
 from uacfast.leaves.transaction_states cimport STATE_TERMINATED
+from uacfast.proxy.forward cimport HOP_FAILED, NextHop, share_breadth
 from uacfast.routing.context cimport (
     ROUTE_BRANCH_FAILURE, ROUTE_FAILURE, ROUTE_NONE, ROUTE_ONSEND, ROUTE_REQUEST, kept, str_of,
 )
@@ -16,7 +16,7 @@ from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport no_text, text_of
 from uacfast.sip.digest cimport Secret
 from uacfast.tm.table cimport (
-    CANCELLED, CHALLENGE_ANSWERED, DIALOG_BEGINS, FINAL_SENT, LOCAL, TransactionTable, WITHOUT_REQUEST,
+    Branch, CANCELLED, DIALOG_BEGINS, FINAL_SENT, LOCAL, REPLACED, TransactionTable, WITHOUT_REQUEST,
 )
 
 cdef enum:
@@ -28,6 +28,7 @@ cdef dict ERRORS = {
     ERROR_SERVER: (500, "I'm terribly sorry, server error occurred"),
     ERROR_NO_SOCKET: (500, "I'm terribly sorry, server error occurred"),
     ERROR_BAD_URI: (400, "Regretfully, we were not able to process the URI"),
+    ERROR_BREADTH: (440, "Max-Breadth Exceeded"),
     ERROR_SEND: (477, "Unfortunately error on sending to next hop occurred"),
     ERROR_UNRESOLVABLE: (478, "Unresolvable destination"),
 }
@@ -315,8 +316,7 @@ cdef class ScriptTransactions(ScriptRuntime):
         branch = self.engine.table.add_branch(transaction)
         if branch == NULL:
             return -1
-        # Further addresses of an earlier next hop are no answer to its end; further branches are chosen when it goes on.
-        transaction.alternative_count = 0
+        # Further branches are chosen when it goes on.
         context.state.branches = []
         self.engine.client.suspend(branch)
         context.relayed = True
@@ -342,7 +342,7 @@ cdef class ScriptTransactions(ScriptRuntime):
         if branch.final or transaction.flags & FINAL_SENT:
             return -1
         branch.final = 500
-        branch.flags |= CHALLENGE_ANSWERED       # counts no more
+        branch.flags |= REPLACED       # counts no more
         branch.state = STATE_TERMINATED
         branch.deadline = 0
         self.engine.client.arm(branch)
@@ -361,6 +361,12 @@ cdef class ScriptTransactions(ScriptRuntime):
         cdef StoredPlan base = StoredPlan()
         cdef StoredPlan plan
         cdef bint usable
+        cdef int breadth = self.forwarder().free_breadth(transaction, message)
+        cdef int count = <int>len(targets)
+        cdef int number = 0
+        if breadth < count:
+            context.error = ERROR_BREADTH
+            return -ERROR_BREADTH
         if alone and not self.set_destination(message, context.destination_uri, context.send_socket):
             context.error = ERROR_SERVER
             return -1
@@ -404,6 +410,8 @@ cdef class ScriptTransactions(ScriptRuntime):
                 state.branch_failures[transaction.branch_count] = state.on_branch_failure
             transaction.context_step = <int>len(state.attempts)
             state.attempts.append(plan)
+            share_breadth(message, breadth, count, number)
+            number += 1
             self.forwarder().begin_attempt(transaction, message, transaction.context_step)
         transaction.pending -= 1
         note_targets(context)
@@ -470,7 +478,7 @@ cdef class ScriptTransactions(ScriptRuntime):
         if challenged == NULL or not context.authenticated:
             return
         context.authenticated = False
-        challenged.flags |= CHALLENGE_ANSWERED
+        challenged.flags |= REPLACED
         if request.loose_routed and request.to.tag.at != NULL and request.cseq_shift != challenged.cseq_shift:
             self.forwarder().differences.note(request, request.cseq_shift, self.engine.table.now)
             if transaction.dialog and not request.upstream:

@@ -18,6 +18,7 @@ cdef class TransactionUser:
     cdef char *sending(self, Transaction *transaction, Branch *branch, SipMessage message, int socket,
                        const udp_address *destination, char *octets, uint32_t length) noexcept
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept
+    cdef bint next_address(self, Transaction *transaction, Branch *failed) noexcept
     cdef bint always_asked(self, Transaction *transaction) noexcept
     cdef void branch_failed(self, Branch *branch, SipMessage response) noexcept
     cdef bint answer_challenge(self, Transaction *transaction, Branch *challenged, SipMessage response) noexcept

@@ -192,6 +192,7 @@ cdef class TransactionTable:
             self.release(&branch.sent)
             self.release(&branch.response)
             self.release(&branch.credentials)
+            self.release(&branch.alternatives)
             slab_free(self.memory, branch, sizeof(Branch))
             branch = next
         if transaction.key_hash:
@@ -199,7 +200,6 @@ cdef class TransactionTable:
         self.release(&transaction.request)
         self.release(&transaction.reply)
         self.release(&transaction.memo)
-        self.release(&transaction.alternatives)
         if transaction.context != NULL:
             Py_DECREF(<object>transaction.context)
         self.slots[transaction.slot] = NULL
