@@ -6,6 +6,7 @@ from typing import Any
 
 from uacfast import log
 from uacfast.config import Config
+from uacfast.config.values import avp_key
 from uacfast.edge import configure
 from uacfast.fault import Fault
 from uacfast.location_share import LocationShare
@@ -230,6 +231,8 @@ class AssembledEngine:
         uac = config.uac
         names = (uac.auth_realm_avp, uac.auth_username_avp, uac.auth_password_avp)
         self._script.auth_variables = tuple(map(pseudo_variable, names)) if all(names) else None
+        avps = avp_key(uac.restore_from_avp), avp_key(uac.restore_to_avp)
+        self._script.restore_avps = avps if uac.restore_mode != "none" and avps != (None, None) else None
 
     def _hear_events(self, config: Config) -> None:
         """[[event]], and with a script uac.event_callback: who is told of the replies to requests of our own."""
