@@ -1,4 +1,4 @@
-"""restore_from_avp, restore_to_avp: From and To as they came, in AVPs that replies are made from (uac-semantics §1.8)."""
+"""restore_from_avp, restore_to_avp: From and To as they came, in AVPs, and replies made from these (uac-semantics §1.8)."""
 import pytest
 from msgspec.structs import replace
 
