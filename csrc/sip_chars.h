@@ -11,22 +11,24 @@ enum {
     SIP_CHAR_HOST = 1 << 4,     /* alphanum - . and the _ of names in use that RFC 3261 has not foreseen */
     SIP_CHAR_URI = 1 << 5,      /* all but controls, white space, <, > and ": those would break the header round it */
     SIP_CHAR_SCHEME = 1 << 6,
-    SIP_CHAR_PHONE = 1 << 7     /* RFC 3966: phonedigit-hex, visual separators, the leading + */
+    SIP_CHAR_PHONE = 1 << 7,    /* RFC 3966: phonedigit-hex, visual separators, the leading + */
+    SIP_CHAR_VALUE = 1 << 8,    /* what neither ends nor quotes a header parameter's value: all but ; , and " */
+    SIP_CHAR_UNESCAPED = 1 << 9 /* SIP_CHAR_URI without the % that begins an escape */
 };
-extern const uint8_t sip_char_class[256];
+extern const uint16_t sip_char_class[256];
 
-static inline int sip_char_is(char c, uint8_t classes)
+static inline int sip_char_is(char c, uint16_t classes)
 {
     return sip_char_class[(uint8_t)c] & classes;
 }
 /* The first octet from `at` on that is in none of these classes; sip_skip_back: the same from the end. */
-static inline const char *sip_skip(const char *at, const char *end, uint8_t classes)
+static inline const char *sip_skip(const char *at, const char *end, uint16_t classes)
 {
     while (at < end && sip_char_is(*at, classes))
         at++;
     return at;
 }
-static inline const char *sip_skip_back(const char *start, const char *end, uint8_t classes)
+static inline const char *sip_skip_back(const char *start, const char *end, uint16_t classes)
 {
     while (end > start && sip_char_is(end[-1], classes))
         end--;
@@ -35,10 +37,6 @@ static inline const char *sip_skip_back(const char *start, const char *end, uint
 static inline sip_text sip_text_between(const char *start, const char *end)
 {
     return (sip_text){start, (uint32_t)(end - start)};
-}
-static inline char sip_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 /* `at` is the opening quote: the octet after the closing one, or NULL when there is none. A backslash takes the next
  * octet with it (RFC 3261 §25.1 quoted-pair). */

@@ -26,16 +26,14 @@ static int find_next_value(const char *at, const char *end, const char **next)
 /* End of a parameter's value: ';' or ',' outside quotes, or the end. NULL when a quoted string stays open. */
 static const char *skip_parameter_value(const char *at, const char *end)
 {
-    while (at < end && *at != ';' && *at != ',') {
-        if (*at == '"') {
-            at = sip_skip_quoted(at, end);
-            if (!at)
-                return NULL;
-        } else {
-            at++;
-        }
+    for (;;) {
+        at = sip_skip(at, end, SIP_CHAR_VALUE);
+        if (at == end || *at != '"')
+            return at;
+        at = sip_skip_quoted(at, end);
+        if (!at)
+            return NULL;
     }
-    return at;
 }
 
 typedef struct { sip_text name, value, whole; } parameter;

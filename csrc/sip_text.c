@@ -12,14 +12,17 @@
 #define IS_SCHEME(c) (IS_ALPHA(c) || IS_DIGIT(c) || (c) == '+' || (c) == '-' || (c) == '.')
 #define IS_PHONE(c) (IS_HEX(c) || (c) == '*' || (c) == '#' || (c) == '+' || (c) == '-' || (c) == '.' || (c) == '(' \
                      || (c) == ')')
+#define IS_VALUE(c) ((c) != ';' && (c) != ',' && (c) != '"')
+#define IS_UNESCAPED(c) (IS_URI(c) && (c) != '%')
 #define CLASS(c) \
     (IS_TOKEN(c) ? SIP_CHAR_TOKEN : 0) | (IS_DIGIT(c) ? SIP_CHAR_DIGIT : 0) | (IS_HEX(c) ? SIP_CHAR_HEX : 0) \
     | (IS_LWS(c) ? SIP_CHAR_LWS : 0) | (IS_HOST(c) ? SIP_CHAR_HOST : 0) | (IS_URI(c) ? SIP_CHAR_URI : 0) \
-    | (IS_SCHEME(c) ? SIP_CHAR_SCHEME : 0) | (IS_PHONE(c) ? SIP_CHAR_PHONE : 0)
+    | (IS_SCHEME(c) ? SIP_CHAR_SCHEME : 0) | (IS_PHONE(c) ? SIP_CHAR_PHONE : 0) \
+    | (IS_VALUE(c) ? SIP_CHAR_VALUE : 0) | (IS_UNESCAPED(c) ? SIP_CHAR_UNESCAPED : 0)
 #define FOUR(c) CLASS(c), CLASS((c) + 1), CLASS((c) + 2), CLASS((c) + 3)
 #define ROW(c) FOUR(c), FOUR((c) + 4), FOUR((c) + 8), FOUR((c) + 12)
 
-const uint8_t sip_char_class[256] = {
+const uint16_t sip_char_class[256] = {
     ROW(0), ROW(16), ROW(32), ROW(48), ROW(64), ROW(80), ROW(96), ROW(112),
     ROW(128), ROW(144), ROW(160), ROW(176), ROW(192), ROW(208), ROW(224), ROW(240),
 };
@@ -32,14 +35,6 @@ int sip_text_equal_nocase(sip_text a, sip_text b)
         if (sip_lower(a.at[i]) != sip_lower(b.at[i]))
             return 0;
     return 1;
-}
-
-int sip_text_is(sip_text a, const char *lower)
-{
-    for (uint32_t i = 0; i < a.length; i++)
-        if (lower[i] == 0 || sip_lower(a.at[i]) != lower[i])
-            return 0;
-    return lower[a.length] == 0;
 }
 
 int sip_text_to_uint(sip_text a, uint64_t max, uint64_t *value)

@@ -5,20 +5,19 @@
  * send our own parameters back so, and Kamailio takes it. */
 static int valid_run(const char *at, const char *end)
 {
-    for (; at < end; at++) {
+    for (;; at++) {
+        at = sip_skip(at, end, SIP_CHAR_UNESCAPED);
+        if (at == end)
+            return 1;
         if (*at == '"' && at[-1] == '=') {
             const char *quote = memchr(at + 1, '"', (size_t)(end - at - 1));
             if (!quote || (quote + 1 < end && quote[1] != ';') || !valid_run(at + 1, quote))
                 return 0;
             at = quote;
-            continue;
+        } else if (*at != '%' || end - at < 3 || !sip_char_is(at[1], SIP_CHAR_HEX) || !sip_char_is(at[2], SIP_CHAR_HEX)) {
+            return 0;
         }
-        if (!sip_char_is(*at, SIP_CHAR_URI))
-            return 0;
-        if (*at == '%' && (end - at < 3 || !sip_char_is(at[1], SIP_CHAR_HEX) || !sip_char_is(at[2], SIP_CHAR_HEX)))
-            return 0;
     }
-    return 1;
 }
 
 static const char *last_at_sign(const char *start, const char *end)
@@ -108,6 +107,20 @@ int sip_uri_parse(sip_text text, sip_uri *uri)
     return uri->scheme == SIP_SCHEME_TEL ? parse_tel(colon + 1, end, uri) : parse_sip(colon + 1, end, uri);
 }
 
+/* End of a parameter's value: ';' outside quotes, or the end, which an open quote reaches too. */
+static const char *skip_value(const char *at, const char *end)
+{
+    const char *semicolon = memchr(at, ';', (size_t)(end - at));
+    const char *stop = semicolon ? semicolon : end;
+    if (!memchr(at, '"', (size_t)(stop - at)))
+        return stop;
+    while (at < end && *at != ';') {
+        const char *quote_end = *at == '"' ? sip_skip_quoted(at, end) : at + 1;
+        at = quote_end ? quote_end : end;
+    }
+    return at;
+}
+
 /* Cuts the next parameter off *at; returns 0 at the end. Quotes in a value hide ';'. */
 static int next_parameter(const char **at, const char *end, sip_text *name, sip_text *value)
 {
@@ -123,11 +136,8 @@ static int next_parameter(const char **at, const char *end, sip_text *name, sip_
     value->at = NULL;
     value->length = 0;
     if (p < end && *p == '=') {
-        start = p = sip_skip(p + 1, end, SIP_CHAR_LWS);
-        while (p < end && *p != ';') {
-            const char *quote_end = *p == '"' ? sip_skip_quoted(p, end) : p + 1;
-            p = quote_end ? quote_end : end;
-        }
+        start = sip_skip(p + 1, end, SIP_CHAR_LWS);
+        p = skip_value(start, end);
         *value = sip_text_between(start, sip_skip_back(start, p, SIP_CHAR_LWS));
     }
     *at = p;

@@ -67,8 +67,10 @@ void siphash_start(siphash_state *state, const siphash_key *key)
     state->length = 0;
 }
 
-void siphash_add(siphash_state *state, const void *data, size_t length)
+void siphash_add(siphash_state *kept, const void *data, size_t length)
 {
+    /* In registers, which compilers dare only for a copy: octets read through `at` could be those of the state. */
+    siphash_state copy = *kept, *state = &copy;
     const uint8_t *at = data;
     size_t waiting = state->length & 7;   /* octets already in state->tail */
     state->length += length;
@@ -76,8 +78,10 @@ void siphash_add(siphash_state *state, const void *data, size_t length)
         size_t wanted = 8 - waiting;
         size_t taken = length < wanted ? length : wanted;
         state->tail |= load_tail(at, taken) << (8 * waiting);
-        if (taken < wanted)
+        if (taken < wanted) {
+            *kept = copy;
             return;
+        }
         compress(state, state->tail);
         state->tail = 0;
         at += taken;
@@ -86,6 +90,7 @@ void siphash_add(siphash_state *state, const void *data, size_t length)
     for (; length >= 8; at += 8, length -= 8)
         compress(state, load64(at));
     state->tail = load_tail(at, length);
+    *kept = copy;
 }
 
 uint64_t siphash_end(siphash_state *state)

@@ -36,7 +36,7 @@ uri = "udp:127.0.0.1:5060"
 # noninv_timeout_408 = true       # false: silence when a non-INVITE times out (RFC 4320)
 # faked_reply_prio = 2000
 # disable_6xx_block = false
-# failover_503 = true
+# failover_503 = true             # false: a 503 does not lead to the next address of the same host name
 # stray_replies = "record_route"  # record_route, forward, drop
 
 [rr]                              # record-routing

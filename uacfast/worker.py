@@ -20,6 +20,7 @@ from uacfast import log, messages
 from uacfast.calls import ANSWER_SECONDS, Calls
 from uacfast.channel import SocketChannel
 from uacfast.load import LoopLag, process_statistics
+from uacfast.scheduling import prefer_batches
 from uacfast.transport.handover import Handover
 from uacfast.transport.resolver import Resolver
 from uacfast.uac import sending
@@ -133,6 +134,7 @@ class Worker:
         self._watch(self._engine.fileno(), self._engine.on_readable)
         if self._handover is not None:
             self._watch(self._handover.fileno(), self._engine.on_handover)
+        prefer_batches(config.server.batch_pause > 0)
         gc.freeze()     # what is here stays
 
     def _watch(self, fd: int, callback: Callable[..., None], *arguments: Any) -> None:
@@ -162,6 +164,7 @@ class Worker:
             error = _sentence(refusal)
         else:
             log.setup(config.server.log_level, config.server.log_format)
+            prefer_batches(config.server.batch_pause > 0)
             self._resolver.reload_hosts()
         self._channel.send(messages.ReloadResult(serial=reload.serial, error=error))
 

@@ -62,10 +62,63 @@ def test_sigterm_drains(start, configuration, caller, callee):
     proxy.signal(signal.SIGTERM)
     wait_until(lambda: refuses_calls(proxy, caller, callee), 3.0, "the refusal of new calls")
     call.answer()
-    caller.receive_reply(200, "INVITE")
-    # With its final response the last transaction has ended, so the program may be gone before an ACK could reach it.
+    call.learn(caller.receive_reply(200, "INVITE"))
+    # The last transaction has its final response; the ACK of the call is carried nevertheless.
+    time.sleep(0.3)
+    call.acknowledge()
     assert proxy.wait(10.0) == 0
     assert "Traceback" not in proxy.stderr
+    proxy.process = None
+
+
+def test_a_call_answered_just_before_a_sigterm_gets_its_ack(start, configuration, caller, callee):
+    proxy = start(configuration)
+    call = Call(caller, callee, proxy.address)
+    call.invite()
+    call.arrive()
+    call.answer()
+    call.learn(caller.receive_reply(200, "INVITE"))
+    started = time.monotonic()
+    proxy.signal(signal.SIGTERM)
+    time.sleep(0.3)
+    call.acknowledge()
+    call.exchange("caller", "INFO")
+    assert proxy.wait(10.0) == 0
+    assert 1.0 < time.monotonic() - started < 5.0
+    proxy.process = None
+
+
+def test_a_second_sigterm_does_not_wait_for_an_ack(start, configuration, caller, callee):
+    proxy = start(configuration)
+    call = Call(caller, callee, proxy.address)
+    call.invite()
+    call.arrive()
+    call.answer()
+    caller.receive_reply(200, "INVITE")
+    started = time.monotonic()
+    proxy.signal(signal.SIGTERM)
+    time.sleep(0.2)
+    assert proxy.is_alive()
+    proxy.signal(signal.SIGTERM)
+    assert proxy.wait(3.0) == 0
+    assert time.monotonic() - started < 1.5
+    proxy.process = None
+
+
+def test_refused_calls_and_other_requests_do_not_delay_the_end(start, configuration, caller, callee):
+    proxy = start(configuration)
+    call = Call(caller, callee, proxy.address)
+    call.invite()
+    call.arrive()
+    call.answer(486, "Busy Here")
+    caller.receive_reply(486)
+    caller.send(caller.request("MESSAGE", callee.uri("bob")), proxy.address)
+    callee.reply(callee.receive_request("MESSAGE"), 200, "OK", to_tag="t1")
+    caller.receive_reply(200, "MESSAGE")
+    started = time.monotonic()
+    proxy.signal(signal.SIGTERM)
+    assert proxy.wait() == 0
+    assert time.monotonic() - started < 1.5
     proxy.process = None
 
 

@@ -16,6 +16,11 @@ pytestmark = pytest.mark.own
 ROUTES = (Route("all", replace_from=Replace(uri="sip:anon@anonymous.invalid")),)
 
 
+def command_line(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read()
+
+
 @pytest.fixture
 def two(start):
     return start(
@@ -59,3 +64,12 @@ def test_a_dead_worker_is_replaced_and_the_others_go_on(two, endpoint, callee):
         call = Call(endpoint(), callee, two.address)
         call.establish()
         call.hang_up()
+
+
+@pytest.mark.parametrize(("batch_pause", "policy"), [(500, os.SCHED_BATCH), (0, os.SCHED_OTHER)])
+def test_a_worker_that_pauses_waits_for_its_turn(start, batch_pause, policy):
+    server = {"workers": 2, "batch_pause": batch_pause}
+    program = start(Configuration(listen=(f"udp:127.0.0.1:{free_port()}",), routes=ROUTES, server=server))
+    workers = [member for member in group_members(program.process.pid) if b"uacfast.worker" in command_line(member)]
+    assert len(workers) == 2
+    assert {os.sched_getscheduler(worker) for worker in workers} == {policy}

@@ -74,7 +74,10 @@ class Tm(Table, frozen=True, kw_only=True):
     faked_reply_prio: v.CountOrZero = 2_000            # our own 408 or 503 ranks below received ones; 0: like them
     disable_6xx_block: v.Flag = False                  # let serial forking go on after a 6xx
     enable_uac_fr: v.Flag = False                      # tell scripts of failures of requests with evroute 2
-    failover_503: v.Flag = True                        # a 503 sends the request to the next destination
+    failover_503: v.Flag = True                        # a 503, like silence and transport errors, leads to the next
+    #                                                    address (SRV, A, AAAA) of the same host name (RFC 3263 §4.3);
+    #                                                    false: only these do. A route's next `relay` target is tried
+    #                                                    after any refusal, whatever this says
     stray_replies: Literal["record_route", "forward", "drop"] = "record_route"   # a reply without transaction goes on
     #                                                    by its Via: with a Record-Route of ours / always / never
 

@@ -73,9 +73,11 @@ cdef class Engine(SendFailureListener):
     cdef void flush(self) noexcept
     cdef void pause(self, int received) noexcept
     cdef int drain_sockets(self) noexcept
+    cdef int drain_handover(self) noexcept
     cdef void process_own(self, const char *data, uint32_t length, const udp_address *source, int socket) noexcept
     cdef void dispatch(self, SipMessage message, const udp_address *source, int socket) noexcept
     cdef int owner_of(self, sip_text call_id) noexcept
+    cdef bint has_breadth(self, SipMessage message, const udp_address *reply_to) noexcept
     cdef bint is_for_us(self, SipMessage message) noexcept
     cdef bint names_us(self, SipMessage message) noexcept
     cdef bint answers_method(self, SipMessage message, const Branch *branch, int method) noexcept

@@ -11,7 +11,8 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, nanosleep, timespec
 
 from uacfast.leaves.sip_header cimport sip_address_parse, sip_via, sip_via_parse
 from uacfast.leaves.sip_scan cimport (
-    SIP_HEADER_CALL_ID, SIP_HEADER_REASON, SIP_HEADER_RECORD_ROUTE, SIP_HEADER_VIA, SIP_METHOD_ACK, SIP_METHOD_BYE,
+    SIP_HEADER_CALL_ID, SIP_HEADER_FROM, SIP_HEADER_MAX_BREADTH, SIP_HEADER_REASON, SIP_HEADER_RECORD_ROUTE,
+    SIP_HEADER_TO, SIP_HEADER_VIA, SIP_METHOD_ACK, SIP_METHOD_BYE,
     SIP_METHOD_CANCEL, SIP_METHOD_INVITE, SIP_METHOD_OPTIONS, SIP_METHOD_OTHER,
     SIP_SCAN_KEEPALIVE, SIP_SCAN_OK, sip_first_header, sip_header, sip_method_id_of, sip_scan_result,
 )
@@ -32,7 +33,8 @@ from uacfast.proxy.hooks cimport (
 from uacfast.proxy.local cimport LocalRequests
 from uacfast.proxy.flood_guard cimport FLOOD_OK
 from uacfast.proxy.route_set cimport ROUTE_BROKEN, ROUTE_TAKEN, RouteSet, read_route_set
-from uacfast.proxy.sanity cimport Refusal, check_form, check_forwarding, check_octets, has_looped
+from uacfast.proxy.forward cimport share_breadth
+from uacfast.proxy.sanity cimport Refusal, breadth_of, check_form, check_forwarding, check_octets, has_looped
 from uacfast.proxy.settings cimport STRAY_DROP, STRAY_FORWARD
 from uacfast.proxy.stateless cimport reply_address
 from uacfast.sip.build cimport is_last_via, remove_top_via, write_message
@@ -45,6 +47,7 @@ from uacfast.transport.udp cimport datagram_space, parse_address
 
 cdef enum:
     DRAIN_SHARE = 20000          # microseconds that one call of on_readable() may take before others get their turn
+    ACK_GRACE = 2000             # ms that a drain waits for the ACK of a call after its 2xx (two copies of it, with T1)
     RETRY_AFTER_FIRST = 5        # seconds; engine O2: random within 5-30
     RETRY_AFTER_SPAN = 26
 
@@ -126,6 +129,8 @@ cdef class Engine(SendFailureListener):
         cdef int received
         while True:
             received = self.drain_sockets()
+            if self.handover is not None:
+                received += self.drain_handover()
             if received == 0:
                 break
             self.flush()
@@ -177,20 +182,26 @@ cdef class Engine(SendFailureListener):
         with nogil:
             nanosleep(&duration, NULL)
 
-    def on_handover(self):
-        """Take in what other workers received for us."""
+    cdef int drain_handover(self) noexcept:
+        """What other workers received for us; returns the datagrams taken."""
         cdef uint32_t length
         cdef const udp_address *source
         cdef int socket
+        cdef int total = 0
         cdef const char *data
-        self.handover.acknowledge()
-        self.take_time()
         while True:
             data = self.handover.pop(&length, &source, &socket)
             if data == NULL:
-                break
+                return total
+            total += 1
             if 0 <= socket < self.transport.socket_count:
                 self.process_own(data, length, source, socket)
+
+    def on_handover(self):
+        """Take in what other workers received for us, when they woke us up for it."""
+        self.handover.acknowledge()
+        self.take_time()
+        self.drain_handover()
         self.flush()
 
     def tick(self):
@@ -333,7 +344,10 @@ cdef class Engine(SendFailureListener):
 
     @property
     def active(self):
-        """Transactions that have no final response yet."""
+        """Transactions that have no final response yet; 1 instead of 0 while the ACK of a call that was just answered may
+        still have to be carried."""
+        if self.table.active == 0 and self.server.last_success and self.table.now - self.server.last_success < ACK_GRACE:
+            return 1
         return self.table.active
 
     def drain(self):
@@ -523,6 +537,8 @@ cdef class Engine(SendFailureListener):
             self.stateless.send(message, refusal.status, literal(refusal.reason) if refusal.reason != NULL else no_text(),
                                 no_text(), refusal.extra_lines, reply_to)
             return
+        if message.index.first[SIP_HEADER_MAX_BREADTH] and not self.has_breadth(message, reply_to):
+            return
         loop_hash = self.forwarder.loop_hash(message)
         if has_looped(message, self.transport, loop_hash):
             self.counters.at[COUNT_LOOPS] += 1
@@ -535,6 +551,17 @@ cdef class Engine(SendFailureListener):
             self.initial(message, key_hash, reply_to, loop_hash)
         else:
             self.in_dialog(message, key_hash, reply_to, loop_hash)
+
+    cdef bint has_breadth(self, SipMessage message, const udp_address *reply_to) noexcept:
+        """Whether its Max-Breadth lets it go on to one next hop at least; else it is answered."""
+        cdef int breadth = breadth_of(message)
+        if breadth < 0:
+            self.stateless.refuse(message, 400, b"Bad Max-Breadth", reply_to)
+        elif breadth == 0:
+            self.stateless.refuse(message, 440, NULL, reply_to)
+        else:
+            share_breadth(message, breadth, 1, 0)
+        return breadth > 0
 
     cdef bint is_for_us(self, SipMessage message) noexcept:
         """A Request-URI that names one of our addresses and no user."""
@@ -612,6 +639,8 @@ cdef class Engine(SendFailureListener):
             self.answer(message, key_hash, reply_to, 500, no_text(), no_text())
         elif not self.is_routable(message):
             self.answer(message, key_hash, reply_to, 416, no_text(), no_text())
+        elif decision.parallel and breadth_of(message) < self.forwarder.policy.target_count(context):
+            self.answer(message, key_hash, reply_to, 440, no_text(), no_text())
         else:
             self.forwarder.relay(message, key_hash, reply_to, loop_hash, context, decision.parallel)
 
@@ -670,7 +699,8 @@ cdef class Engine(SendFailureListener):
     cdef void response(self, SipMessage message) noexcept:
         """To the client transaction that its topmost Via names."""
         cdef Branch *branch
-        if message.index.flaws or not message.parse_cseq():
+        if (message.index.flaws or not message.parse_cseq() or message.index.first[SIP_HEADER_FROM] == 0
+                or message.index.first[SIP_HEADER_TO] == 0 or message.index.first[SIP_HEADER_CALL_ID] == 0):
             self.counters.at[DROP_BAD_RESPONSE] += 1
             return
         if not self.transport.is_own(message.via.host, message.via.port):

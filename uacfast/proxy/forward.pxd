@@ -74,10 +74,16 @@ cdef class Forwarder(TransactionUser):
     cdef void put_record_route_value(self, SipMessage request, int socket, bint double, text_writer *out) noexcept
     cdef void finish_failed(self, Transaction *transaction) noexcept
     cdef bint set_target(self, Transaction *transaction, int step) noexcept
-    cdef void resolve_later(self, uint32_t slot, uint64_t check, int step, NextHop *hop) noexcept
+    cdef void resolve_later(self, Transaction *transaction, SipMessage request, int step, NextHop *hop) noexcept
     cdef void put_stateless_branch(self, SipMessage request, uint32_t loop_hash, text_writer *out) noexcept
-    cdef void keep_alternatives(self, Transaction *transaction, NextHop *hop) noexcept
+    cdef Branch *send_to_hop(self, Transaction *transaction, SipMessage request, int step, NextHop *hop) noexcept
+    cdef bint may_move_on(self, Transaction *transaction, const Branch *failed) noexcept
+    cdef Branch *move_on(self, Transaction *transaction, SipMessage request, Branch *failed) noexcept
+    cdef void replace_branch(self, Branch *failed, Branch *branch) noexcept
+    cdef bint put_breadth(self, SipMessage request) noexcept
+    cdef int free_breadth(self, const Transaction *transaction, SipMessage request) noexcept
 
 
+cdef void share_breadth(SipMessage request, int breadth, int count, int number) noexcept
 cdef void take_addresses(object targets, NextHop *hop) noexcept
 cdef uint32_t max_forwards_of(SipMessage request) noexcept

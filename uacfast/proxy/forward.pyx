@@ -1,12 +1,12 @@
 """Requests on their way out: next hop, Record-Route, Via, branches (RFC 3261 §16.6), and the next attempts."""
 import asyncio
 
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from uacfast.leaves.edit_list cimport edit_list_write
 from uacfast.leaves.sip_scan cimport (
-    SIP_HEADERS_CAPACITY, SIP_HEADER_MAX_FORWARDS, SIP_HEADER_PROXY_AUTHORIZATION, SIP_HEADER_PROXY_REQUIRE,
-    SIP_HEADER_ROUTE, SIP_METHOD_INVITE, SIP_SCAN_OK, sip_first_header, sip_header, sip_limits, sip_next_header,
+    SIP_HEADERS_CAPACITY, SIP_HEADER_MAX_BREADTH, SIP_HEADER_MAX_FORWARDS, SIP_HEADER_PROXY_AUTHORIZATION,
+    SIP_HEADER_PROXY_REQUIRE, SIP_HEADER_ROUTE, SIP_METHOD_INVITE, SIP_SCAN_OK, sip_first_header, sip_header, sip_limits, sip_next_header,
 )
 from uacfast.leaves.sip_text cimport sip_text_is
 from uacfast.leaves.sip_uri cimport (
@@ -20,13 +20,14 @@ from uacfast.proxy.counters cimport (
     COUNT_RELAYED_ACKS, COUNT_RELAYED_REQUESTS, COUNT_RESOLUTION_FAILED, COUNT_TRANSPORT_ERRORS, DROP_NO_MEMORY,
 )
 from uacfast.proxy.cseq cimport put_difference, raise_cseq
-from uacfast.proxy.route_set cimport ROUTE_ABSENT, ROUTE_BROKEN, ROUTE_TAKEN, RouteOutcome, follow_route, take_own_routes
+from uacfast.proxy.route_set cimport ROUTE_ABSENT, ROUTE_BROKEN, ROUTE_TAKEN, RouteOutcome, follow_route, tag_parameter, take_own_routes
+from uacfast.proxy.sanity cimport MAX_BREADTH, breadth_of
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport bytes_of, no_text, text_of
 from uacfast.sip.digest cimport Secret
 from uacfast.tm.table cimport (
-    ALTERNATIVES, CANCELLED, CANCEL_NONE, CHALLENGE_ANSWERED, CSEQ_SHIFTED, DIALOG_BEGINS, FINAL_SENT, FORETOLD,
-    GOT_PROVISIONAL, LOCAL, LOCALLY_MADE, is_cookie,
+    ALTERNATIVES, CANCELLED, CANCEL_NONE, CSEQ_SHIFTED, DIALOG_BEGINS, FINAL_SENT, FORETOLD, LOCAL,
+    LOCALLY_MADE, REPLACED, is_cookie,
 )
 from uacfast.leaves.address cimport address_from_text, address_is_usable
 from uacfast.transport.udp cimport datagram_space
@@ -110,19 +111,15 @@ cdef class Forwarder(TransactionUser):
     cdef uint32_t loop_hash(self, SipMessage request) noexcept:
         """What steers the routing of this request, in 32 bits (engine V5); Via and Max-Forwards are not in it."""
         cdef siphash_state state
-        cdef const sip_header *header
-        cdef int id
         siphash_start(&state, &self.table.hash_key)
         siphash_add(&state, request.index.request_uri.at, request.index.request_uri.length)
         siphash_add(&state, request.from_.tag.at, request.from_.tag.length)
         siphash_add(&state, request.to.tag.at, request.to.tag.length)
         siphash_add(&state, request.call_id.at, request.call_id.length)
         siphash_add(&state, &request.cseq.number, sizeof(request.cseq.number))
-        for id in (SIP_HEADER_ROUTE, SIP_HEADER_PROXY_REQUIRE, SIP_HEADER_PROXY_AUTHORIZATION):
-            header = sip_first_header(&request.index, id)
-            while header != NULL:
-                siphash_add(&state, header.value.at, header.value.length)
-                header = sip_next_header(&request.index, header)
+        add_header_fields(&state, request, SIP_HEADER_ROUTE)
+        add_header_fields(&state, request, SIP_HEADER_PROXY_REQUIRE)
+        add_header_fields(&state, request, SIP_HEADER_PROXY_AUTHORIZATION)
         return <uint32_t>siphash_end(&state)
 
     # --- stateful ------------------------------------------------------------------------------------------------
@@ -133,6 +130,7 @@ cdef class Forwarder(TransactionUser):
         cdef Transaction *transaction = self.table.create(request, key_hash, reply_to)
         cdef bytes reason
         cdef int step = 0
+        cdef int breadth, count
         if transaction == NULL:
             self.counters.at[DROP_NO_MEMORY] += 1
             return False
@@ -154,8 +152,11 @@ cdef class Forwarder(TransactionUser):
             return True
         # Keep the transaction from being answered before all targets were begun.
         transaction.pending += 1
+        count = self.policy.target_count(context)
+        breadth = breadth_of(request)
         while step == 0 or self.policy.target(context, step, request):
             transaction.context_step = step
+            share_breadth(request, breadth, count, step)
             self.begin_attempt(transaction, request, step)
             step += 1
         transaction.pending -= 1
@@ -176,27 +177,67 @@ cdef class Forwarder(TransactionUser):
         """Find the addresses of request.next_hop (or Route, or Request-URI) and send a branch there."""
         cdef NextHop hop
         cdef HopOutcome outcome = self.find_next_hop(request, &hop)
-        cdef Branch *branch
         if outcome == HOP_PENDING:
             transaction.pending += 1
-            self.resolve_later(transaction.slot, transaction.check, step, &hop)
-            return
-        if outcome == HOP_FAILED:
+            self.resolve_later(transaction, request, step, &hop)
+        elif outcome == HOP_FAILED or self.send_to_hop(transaction, request, step, &hop) == NULL:
             self.fail_branch(transaction)
-            return
-        self.keep_alternatives(transaction, &hop)
-        branch = self.send_branch(transaction, request, &hop.addresses[0])
-        if branch == NULL:
-            self.fail_branch(transaction)
-        else:
-            branch.step = <unsigned short>step
 
-    cdef void keep_alternatives(self, Transaction *transaction, NextHop *hop) noexcept:
-        """The next hop's further addresses, for when the first does not answer."""
-        transaction.alternative_count = transaction.alternative_next = 0
-        if hop.count > 1 and self.table.fill(&transaction.alternatives, <char *>&hop.addresses[1],
-                                             (hop.count - 1) * sizeof(udp_address)):
-            transaction.alternative_count = <unsigned char>(hop.count - 1)
+    cdef Branch *send_to_hop(self, Transaction *transaction, SipMessage request, int step, NextHop *hop) noexcept:
+        """Send a branch to the first of these addresses that something can be sent to, and keep the others for when it does
+        not answer; NULL when there is none."""
+        cdef Branch *branch = NULL
+        cdef int i = 0
+        while i < hop.count and branch == NULL:
+            branch = self.send_branch(transaction, request, &hop.addresses[i])
+            i += 1
+        if branch != NULL:
+            branch.step = <unsigned short>step
+            if i < hop.count:
+                self.table.fill(&branch.alternatives, <char *>&hop.addresses[i], (hop.count - i) * sizeof(udp_address))
+        return branch
+
+    cdef bint may_move_on(self, Transaction *transaction, const Branch *failed) noexcept:
+        """Whether a branch has failed as RFC 3263 §4.3 means it. One that had a provisional knows no further addresses any
+        more: somebody works on it (engine.md §14)."""
+        if not failed.flags & LOCALLY_MADE and (failed.final != 503 or not self.timers.failover_503):
+            return False
+        return not transaction.flags & CANCELLED and not self.responses.is_refused_for_all(transaction)
+
+    cdef Branch *move_on(self, Transaction *transaction, SipMessage request, Branch *failed) noexcept:
+        """Send a branch to the next address that the failed one knows, in its place; NULL when there is none."""
+        cdef Branch *branch
+        cdef udp_address *addresses = <udp_address *>failed.alternatives.at
+        request.breadth = failed.breadth
+        while failed.alternative < failed.alternatives.length // sizeof(udp_address):
+            failed.alternative += 1
+            branch = self.send_branch(transaction, request, &addresses[failed.alternative - 1])
+            if branch != NULL:
+                self.replace_branch(failed, branch)
+                return branch
+        return NULL
+
+    cdef void replace_branch(self, Branch *failed, Branch *branch) noexcept:
+        """Let `branch` stand for what `failed` stood for, with the addresses that are left."""
+        branch.step = failed.step
+        branch.alternatives = failed.alternatives
+        branch.alternative = failed.alternative
+        memset(&failed.alternatives, 0, sizeof(failed.alternatives))
+        failed.flags |= REPLACED
+        self.table.release(&failed.credentials)
+
+    cdef bint next_address(self, Transaction *transaction, Branch *failed) noexcept:
+        """A new branch to the next address of the same name (RFC 3263 §4.3); no other branch of a fork need fail first."""
+        cdef Branch *branch
+        if (transaction.request.at == NULL or not self.may_move_on(transaction, failed)
+                or not self.prepare_again(transaction) or not self.set_target(transaction, failed.step)):
+            return False
+        branch = self.move_on(transaction, self.again, failed)
+        if branch == NULL:
+            return False
+        if self.script is not None:
+            self.script.branch_replaced(transaction, failed, branch)
+        return True
 
     cdef Branch *send_branch(self, Transaction *transaction, SipMessage request, const udp_address *destination) noexcept:
         cdef int socket = self.transport.socket_towards(
@@ -211,9 +252,12 @@ cdef class Forwarder(TransactionUser):
             return NULL
         if self.answerer.foretells:
             self.foretell(transaction, request, destination)
+        if request.breadth:
+            branch.breadth = request.breadth
+            self.put_breadth(request)
         capacity = datagram_space(request.index.length + request.scratch_used + VIA_SPACE + RECORD_ROUTE_SPACE
                                   + 2 * (request.record_route_parameters.length + request.added_route_parameters.length
-                                         + request.from_.tag.length))
+                                         + 3 * request.from_.tag.length))
         space = self.transport.reserve(capacity)
         if space != NULL:
             length = self.write_request(request, socket, branch, transaction.loop_hash, space, capacity)
@@ -249,31 +293,10 @@ cdef class Forwarder(TransactionUser):
         self.client.transport_failed(branch)
 
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept:
-        """The next address of the same next hop after 503, timeout or transport error (RFC 3263 §4.3), else the policy's
-        next target."""
+        """The policy's next target."""
         cdef object context
         cdef int step
-        cdef udp_address *address
-        cdef Branch *newest = transaction.branches
-        if transaction.request.at == NULL:
-            return False
-        while newest.next != NULL:
-            newest = newest.next
-        # The addresses left are those of the newest branch's next hop. An INVITE that rang somewhere does not move on.
-        if (transaction.alternative_next < transaction.alternative_count and not newest.flags & GOT_PROVISIONAL
-                and not transaction.flags & CANCELLED and (failed.final < 600 or self.timers.disable_6xx_block)
-                and (newest.flags & LOCALLY_MADE or newest.final == 503 and self.timers.failover_503)):
-            address = <udp_address *>transaction.alternatives.at + transaction.alternative_next
-            transaction.alternative_next += 1
-            if self.prepare_again(transaction) and self.set_target(transaction, transaction.context_step):
-                newest = self.send_branch(transaction, self.again, address)
-                if newest == NULL:
-                    self.fail_branch(transaction)
-                else:
-                    newest.step = <unsigned short>transaction.context_step
-                return True
-            return False
-        if transaction.context == NULL:
+        if transaction.request.at == NULL or transaction.context == NULL:
             return False
         if self.script is not None:
             return self.script.failure(transaction, failed, response)
@@ -302,8 +325,8 @@ cdef class Forwarder(TransactionUser):
         cdef int count = 0
         cdef Branch *branch
         cdef SipMessage request = self.again
-        if (not self.answerer.active or self.script is not None or transaction.flags & CANCELLED or challenged.cancel_state != CANCEL_NONE
-                or transaction.request.at == NULL or self.responses.is_refused_for_all(transaction)
+        if (not self.answerer.active or self.script is not None or transaction.flags & CANCELLED
+                or challenged.cancel_state != CANCEL_NONE or transaction.request.at == NULL or self.responses.is_refused_for_all(transaction)
                 or transaction.branch_count >= BRANCHES_MAX):
             return False
         if transaction.context != NULL:
@@ -311,12 +334,11 @@ cdef class Forwarder(TransactionUser):
         if (count < 0 or not self.prepare_again(transaction) or not self.set_target(transaction, challenged.step)
                 or not self.answerer.answer(secrets, count, challenged, request, response)):
             return False
+        request.breadth = challenged.breadth
         branch = self.send_branch(transaction, request, &challenged.destination)
         if branch == NULL:
             return False
-        branch.step = challenged.step
-        challenged.flags |= CHALLENGE_ANSWERED
-        self.table.release(&challenged.credentials)
+        self.replace_branch(challenged, branch)
         if request.loose_routed and request.to.tag.at != NULL and request.cseq_shift != challenged.cseq_shift:
             self.differences.note(request, request.cseq_shift, self.table.now)
             if transaction.dialog and not request.upstream:
@@ -355,9 +377,41 @@ cdef class Forwarder(TransactionUser):
         if self.script is not None:
             return True      # set_target() applies all that the script did
         request.max_forwards = max_forwards_of(request)
+        if request.index.first[SIP_HEADER_MAX_BREADTH]:
+            share_breadth(request, breadth_of(request), 1, 0)
         if not self.preprocess(request) or self.take_routes(request) == ROUTE_BROKEN:
             return False
         return transaction.context == NULL or self.policy.prepare(<object>transaction.context, request)
+
+    # --- Max-Breadth ---------------------------------------------------------------------------------------------
+
+    cdef bint put_breadth(self, SipMessage request) noexcept:
+        """Let the branch's share stand where the request has a Max-Breadth; where it has none, write_request() adds it."""
+        cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_MAX_BREADTH)
+        cdef char digits[24]
+        cdef text_writer out
+        cdef sip_text line
+        if header == NULL:
+            return True
+        text_writer_start(&out, digits, sizeof(digits))
+        text_put_string(&out, b"Max-Breadth: ")
+        text_put_uint(&out, request.breadth)
+        text_put(&out, b"\r\n", 2)
+        line = request.keep(digits, text_writer_length(&out))
+        # A script may have taken the line away; then it comes back as a whole.
+        return line.at != NULL and (request.replace(header.value, text_of(line.at + 13, line.length - 15))
+                                    or request.replace(header.line, line))
+
+    cdef int free_breadth(self, const Transaction *transaction, SipMessage request) noexcept:
+        """What the branches that still wait for a final response leave of the request's breadth; negative or 0: nothing."""
+        cdef int whole = breadth_of(request)
+        cdef int left = whole
+        cdef const Branch *branch = transaction.branches
+        while branch != NULL:
+            if branch.final == 0:
+                left -= branch.breadth if branch.breadth else whole
+            branch = branch.next
+        return left
 
     # --- resolution ----------------------------------------------------------------------------------------------
 
@@ -389,26 +443,25 @@ cdef class Forwarder(TransactionUser):
         take_addresses(targets, hop)
         return HOP_RESOLVED if hop.count else HOP_FAILED
 
-    cdef void resolve_later(self, uint32_t slot, uint64_t check, int step, NextHop *hop) noexcept:
-        task = asyncio.ensure_future(self.resolved(slot, check, step, bytes_of(hop.host).decode("ascii", "replace"),
-                                                   hop.port))
+    cdef void resolve_later(self, Transaction *transaction, SipMessage request, int step, NextHop *hop) noexcept:
+        task = asyncio.ensure_future(self.resolved(transaction.slot, transaction.check, step, request.breadth,
+                                                   bytes_of(hop.host).decode("ascii", "replace"), hop.port))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def resolved(self, slot, check, step, host, port):
+    async def resolved(self, slot, check, step, breadth, host, port):
         """Wait for a next hop's addresses and go on with the transaction that asked for them."""
         try:
             targets = await self.resolver.resolve(host, port)
         except Exception:
             targets = ()
-        self.go_on(slot, check, step, targets)
+        self.go_on(slot, check, step, breadth, targets)
         self.wake()
 
-    def go_on(self, uint32_t slot, uint64_t check, int step, targets):
+    def go_on(self, uint32_t slot, uint64_t check, int step, uint32_t breadth, targets):
         """The addresses of a next hop are known, or known not to be: send the branch that waits for them."""
         cdef Transaction *transaction = self.table.at_slot(slot, check)
         cdef NextHop hop
-        cdef Branch *branch
         if transaction == NULL:
             return
         transaction.pending -= 1
@@ -423,12 +476,9 @@ cdef class Forwarder(TransactionUser):
             self.counters.at[COUNT_RESOLUTION_FAILED] += 1
             self.fail_branch(transaction)
             return
-        self.keep_alternatives(transaction, &hop)
-        branch = self.send_branch(transaction, self.again, &hop.addresses[0])
-        if branch == NULL:
+        self.again.breadth = <unsigned char>breadth
+        if self.send_to_hop(transaction, self.again, step, &hop) == NULL:
             self.fail_branch(transaction)
-        else:
-            branch.step = <unsigned short>step
 
     # --- stateless -----------------------------------------------------------------------------------------------
 
@@ -489,6 +539,10 @@ cdef class Forwarder(TransactionUser):
             text_put_string(&out, b"Max-Forwards: ")
             text_put_uint(&out, self.settings.max_forwards)
             text_put(&out, b"\r\n", 2)
+        if request.breadth and request.index.first[SIP_HEADER_MAX_BREADTH] == 0:
+            text_put_string(&out, b"Max-Breadth: ")
+            text_put_uint(&out, request.breadth)
+            text_put(&out, b"\r\n", 2)
         if request.record_route:
             if request.dialog:
                 self.dialogs.put_parameter(request)
@@ -542,7 +596,7 @@ cdef class Forwarder(TransactionUser):
                 and (self.settings.append_fromtag or request.cseq_shift or request.auth_parameter.at != NULL)):
             # What concerns one direction only needs the direction told.
             text_put_string(out, b";ftag=")
-            text_put_text(out, request.from_.tag)
+            text_put_text(out, tag_parameter(request))
         text_put_text(out, request.dialog_parameter)
         text_put_text(out, request.record_route_parameters)
         text_put_text(out, request.added_route_parameters)
@@ -563,6 +617,13 @@ cdef void take_addresses(object targets, NextHop *hop) noexcept:
             hop.count += 1
 
 
+cdef void add_header_fields(siphash_state *state, SipMessage request, int id) noexcept:
+    cdef const sip_header *header = sip_first_header(&request.index, id)
+    while header != NULL:
+        siphash_add(state, header.value.at, header.value.length)
+        header = sip_next_header(&request.index, header)
+
+
 cdef uint32_t max_forwards_of(SipMessage request) noexcept:
     """The value, known to be 1-255; 256 when there is none."""
     cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_MAX_FORWARDS)
@@ -573,3 +634,13 @@ cdef uint32_t max_forwards_of(SipMessage request) noexcept:
     for i in range(header.value.length):
         value = value * 10 + <uint32_t>(header.value.at[i] - c'0')
     return value
+
+
+cdef void share_breadth(SipMessage request, int breadth, int count, int number) noexcept:
+    """Note the Max-Breadth of the number-th of `count` branches at once (RFC 5393 §5). One branch alone has all of it, which
+    needs not be written unless it is less than the request says."""
+    if count == 1 and breadth == breadth_of(request) and (
+            breadth < MAX_BREADTH or request.index.first[SIP_HEADER_MAX_BREADTH] == 0):
+        request.breadth = 0
+    else:
+        request.breadth = <unsigned char>(breadth // count + (number < breadth % count))

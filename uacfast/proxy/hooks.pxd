@@ -26,6 +26,7 @@ cdef class RequestPolicy:
     cdef object decide(self, SipMessage request, Decision *decision)
     cdef bint prepare(self, object context, SipMessage request)
     cdef bint target(self, object context, int step, SipMessage request)
+    cdef int target_count(self, object context) noexcept
     cdef bint goes_on_after(self, object context, int status)
     cdef int secrets(self, object context, const Secret **found) noexcept
 
@@ -36,6 +37,7 @@ cdef class ScriptHost(RequestPolicy):
     cdef bint hears_failure(self, Transaction *transaction) noexcept
     cdef bint failure(self, Transaction *transaction, Branch *chosen, SipMessage response) noexcept
     cdef void branch_failed(self, Transaction *transaction, Branch *branch, SipMessage response) noexcept
+    cdef void branch_replaced(self, Transaction *transaction, const Branch *failed, const Branch *branch) noexcept
 
 
 cdef class RouteListener:

@@ -20,6 +20,10 @@ cdef class RequestPolicy:
         """Set request.next_hop for the step-th target (from 0); False when there are no more."""
         return step == 0
 
+    cdef int target_count(self, object context) noexcept:
+        """How many targets there are at most, for a fork to share Max-Breadth among them."""
+        return 1
+
     cdef bint goes_on_after(self, object context, int status):
         """Whether the next target is to be tried after this final status."""
         return False
@@ -53,6 +57,9 @@ cdef class ScriptHost(RequestPolicy):
 
     cdef void branch_failed(self, Transaction *transaction, Branch *branch, SipMessage response) noexcept:
         """One branch has a negative final response, which is None when it is ours; others may still be waiting."""
+
+    cdef void branch_replaced(self, Transaction *transaction, const Branch *failed, const Branch *branch) noexcept:
+        """`branch` goes to the next address of what `failed` was for: whatever was said of that one concerns this one."""
 
 
 cdef class RouteListener:

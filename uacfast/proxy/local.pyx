@@ -20,7 +20,7 @@ from uacfast.proxy.counters cimport COUNT_LOCAL_REQUESTS, COUNT_RESOLUTION_FAILE
 from uacfast.proxy.forward cimport HOP_FAILED, HOP_PENDING, HOP_RESOLVED, HopOutcome, max_forwards_of, take_addresses
 from uacfast.proxy.route_set cimport RouteSet, read_route_set
 from uacfast.sip.message cimport bytes_of, no_text, text_of
-from uacfast.tm.table cimport FINAL_SENT, GOT_PROVISIONAL, LOCALLY_MADE
+from uacfast.tm.table cimport FINAL_SENT
 from uacfast.leaves.transaction_states cimport STATE_TERMINATED
 
 cdef enum:
@@ -98,10 +98,10 @@ cdef class LocalRequests(TransactionUser):
             self.send_branch(transaction, &hop)
 
     cdef void send_branch(self, Transaction *transaction, NextHop *hop) noexcept:
-        self.forwarder.keep_alternatives(transaction, hop)
-        if self.forwarder.send_branch(transaction, self.request, &hop.addresses[0]) == NULL:
+        cdef Branch *branch = self.forwarder.send_to_hop(transaction, self.request, 0, hop)
+        if branch == NULL:
             self.end_branch(transaction, 503)
-        elif transaction.alternative_count == 0 and transaction.method != SIP_METHOD_INVITE:
+        elif branch.alternatives.at == NULL and transaction.method != SIP_METHOD_INVITE:
             # Nothing will read it again: a branch has its own copy.
             self.forwarder.table.release(&transaction.request)
 
@@ -148,22 +148,12 @@ cdef class LocalRequests(TransactionUser):
 
     # --- what becomes of them ------------------------------------------------------------------------------------
 
-    cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept:
-        """The next address of the same name after a timeout, transport error or 503 (RFC 3263 §4.3)."""
-        cdef udp_address *address
-        cdef Branch *newest = transaction.branches
-        while newest.next != NULL:
-            newest = newest.next
-        if (transaction.alternative_next >= transaction.alternative_count or newest.flags & GOT_PROVISIONAL
-                or not (newest.flags & LOCALLY_MADE or newest.final == 503 and self.forwarder.timers.failover_503)
-                or not self.read(transaction.request.at, transaction.request.length,
-                                 text_of(transaction.memo.at, transaction.memo.length), newest.socket)):
-            return False
-        address = <udp_address *>transaction.alternatives.at + transaction.alternative_next
-        transaction.alternative_next += 1
-        if self.forwarder.send_branch(transaction, self.request, address) == NULL:
-            self.end_branch(transaction, 503)
-        return True
+    cdef bint next_address(self, Transaction *transaction, Branch *failed) noexcept:
+        """A new branch to the next address of the same name (RFC 3263 §4.3)."""
+        return (transaction.request.at != NULL and self.forwarder.may_move_on(transaction, failed)
+                and self.read(transaction.request.at, transaction.request.length,
+                              text_of(transaction.memo.at, transaction.memo.length), failed.socket)
+                and self.forwarder.move_on(transaction, self.request, failed) != NULL)
 
     cdef void local_final(self, Transaction *transaction, int status, SipMessage response) noexcept:
         cdef LocalUser user

@@ -29,4 +29,6 @@ cdef enum RouteOutcome:
 cdef bint read_route_set(SipMessage request, int header_id, int limit, RouteSet *routes) noexcept
 cdef RouteOutcome take_own_routes(SipMessage request, UdpTransport transport, RouteSet *routes, int limit,
                                   int *taken) noexcept
+cdef sip_text tag_parameter(SipMessage request) noexcept
+cdef bint names_tag(sip_text parameter, sip_text tag) noexcept
 cdef bint follow_route(SipMessage request, const RouteSet *routes, int taken) noexcept

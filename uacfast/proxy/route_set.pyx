@@ -4,6 +4,7 @@ from libc.stdint cimport uint32_t
 from uacfast.leaves.edit_list cimport edit_list_insert
 from uacfast.leaves.sip_header cimport sip_address, sip_address_parse
 from uacfast.leaves.sip_scan cimport SIP_HEADER_ROUTE, sip_first_header, sip_next_header
+from uacfast.leaves.sip_text cimport sip_text_equal
 from uacfast.leaves.sip_uri cimport SIP_SCHEME_SIP, SIP_SCHEME_SIPS, sip_parameter_find, sip_uri_parse
 from uacfast.leaves.text_writer cimport (
     text_put, text_put_string, text_put_text, text_writer, text_writer_length, text_writer_start,
@@ -81,17 +82,73 @@ cdef void note_own_route(SipMessage request, const sip_uri *uri) noexcept:
     request.loose_routed = True
     request.route_parameters = uri.parameters
     request.upstream = (sip_parameter_find(uri.parameters, b"ftag", &tag) and tag.length != 0
-                        and request.from_.tag.at != NULL and not same(tag, request.from_.tag))
+                        and request.from_.tag.at != NULL and not names_tag(tag, request.from_.tag))
 
 
-cdef bint same(sip_text a, sip_text b) noexcept:
+cdef sip_text tag_parameter(SipMessage request) noexcept:
+    """The From tag as `ftag` of our Record-Route value carries it: what would end the URI or mean something else in it is
+    escaped. Tags may hold '%' (RFC 3261 §25.1), and some callers put '@' or even quotes into theirs. Empty: there is none."""
+    cdef sip_text tag = request.from_.tag
     cdef uint32_t i
-    if a.length != b.length:
-        return False
-    for i in range(a.length):
-        if a.at[i] != b.at[i]:
+    for i in range(tag.length):
+        if is_unsafe(tag, i):
+            return escaped(request, tag)
+    return tag
+
+
+cdef bint is_unsafe(sip_text tag, uint32_t at) noexcept:
+    cdef unsigned char octet = <unsigned char>tag.at[at]
+    if octet == c'%':
+        return not (tag.length - at > 2 and hex_digit(tag.at[at + 1]) >= 0 and hex_digit(tag.at[at + 2]) >= 0)
+    return octet <= c' ' or octet == 127 or octet in (c'"', c'<', c'>', c'@', c'?', c';', c',')
+
+
+cdef sip_text escaped(SipMessage request, sip_text tag) noexcept:
+    cdef char *space = request.scratch_reserve(3 * tag.length)
+    cdef const char *digits = b"0123456789ABCDEF"
+    cdef uint32_t i
+    cdef uint32_t length = 0
+    if space == NULL:
+        return no_text()
+    for i in range(tag.length):
+        if is_unsafe(tag, i):
+            space[length] = c'%'
+            space[length + 1] = digits[<unsigned char>tag.at[i] >> 4]
+            space[length + 2] = digits[<unsigned char>tag.at[i] & 15]
+            length += 3
+        else:
+            space[length] = tag.at[i]
+            length += 1
+    return text_of(space, length)
+
+
+cdef bint names_tag(sip_text parameter, sip_text tag) noexcept:
+    """Whether `ftag` is this tag, as it is or with tag_parameter()'s escapes."""
+    cdef uint32_t i = 0
+    cdef uint32_t j = 0
+    cdef bint is_escape
+    if sip_text_equal(parameter, tag):
+        return True
+    while i < parameter.length and j < tag.length:
+        is_escape = (parameter.at[i] == c'%' and parameter.length - i > 2 and hex_digit(parameter.at[i + 1]) >= 0
+                     and hex_digit(parameter.at[i + 2]) >= 0)
+        if is_escape and is_unsafe(tag, j):
+            if hex_digit(parameter.at[i + 1]) * 16 + hex_digit(parameter.at[i + 2]) != <unsigned char>tag.at[j]:
+                return False
+            i += 2
+        elif parameter.at[i] != tag.at[j]:
             return False
-    return True
+        i += 1
+        j += 1
+    return i == parameter.length and j == tag.length
+
+
+cdef int hex_digit(char c) noexcept:
+    """Its value, -1 when it is none."""
+    if c'0' <= c <= c'9':
+        return c - c'0'
+    c |= 32
+    return c - c'a' + 10 if c'a' <= c <= c'f' else -1
 
 
 cdef void remove_first_routes(SipMessage request, RouteSet *routes, int number) noexcept:

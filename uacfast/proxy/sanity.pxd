@@ -7,6 +7,10 @@ from uacfast.sip.message cimport SipMessage
 from uacfast.transport.udp cimport UdpTransport
 
 
+cdef enum:
+    MAX_BREADTH = 60         # RFC 5393 §5: the default, and the most that we take over
+
+
 cdef struct Refusal:
     int status               # 0: the request is fine
     const char *reason       # NULL: the usual phrase
@@ -16,4 +20,5 @@ cdef struct Refusal:
 cdef void check_octets(SipMessage request, ProxySettings settings, Refusal *refusal) noexcept
 cdef void check_form(SipMessage request, ProxySettings settings, Refusal *refusal) noexcept
 cdef void check_forwarding(SipMessage request, ProxySettings settings, Refusal *refusal) noexcept
+cdef int breadth_of(SipMessage request) noexcept
 cdef bint has_looped(SipMessage request, UdpTransport transport, uint32_t loop_hash) noexcept

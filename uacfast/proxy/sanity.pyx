@@ -1,11 +1,12 @@
 """The checks that a request passes before anything is done with it (RFC 3261 §16.3, engine.md §2)."""
 from libc.stdint cimport uint64_t
+from libc.string cimport memchr
 
 from uacfast.leaves.sip_header cimport sip_list_next, sip_via, sip_via_parse
 from uacfast.leaves.sip_scan cimport (
     SIP_FLAW_BODY_SHORT, SIP_FLAW_CONTENT_LENGTH, SIP_FLAW_HEADER_LINE, SIP_FLAW_LIMIT, SIP_FLAW_NO_EMPTY_LINE,
-    SIP_FLAW_REPEATED, SIP_FLAW_REQUEST_URI, SIP_FLAW_VERSION, SIP_HEADER_MAX_FORWARDS, SIP_HEADER_PROXY_REQUIRE,
-    SIP_HEADER_VIA, sip_first_header, sip_header, sip_next_header,
+    SIP_FLAW_REPEATED, SIP_FLAW_REQUEST_URI, SIP_FLAW_VERSION, SIP_HEADER_MAX_BREADTH, SIP_HEADER_MAX_FORWARDS,
+    SIP_HEADER_PROXY_REQUIRE, SIP_HEADER_VIA, sip_first_header, sip_header, sip_next_header,
 )
 from uacfast.leaves.sip_text cimport sip_text_equal, sip_text_to_uint
 from uacfast.leaves.sip_uri cimport sip_uri, sip_uri_parse
@@ -48,10 +49,13 @@ cdef void check_form(SipMessage request, ProxySettings settings, Refusal *refusa
 
 
 cdef void check_octets(SipMessage request, ProxySettings settings, Refusal *refusal) noexcept:
-    """The part of the form that a script cannot check: what makes the message unreadable."""
+    """The part of the form that a script need not check: what makes the message unreadable, or what Kamailio's core does
+    not hand to scripts either."""
     cdef uint32_t flaws = request.index.flaws
     refuse(refusal, 0, NULL)
-    if flaws & SIP_FLAW_LIMIT:
+    if flaws & SIP_FLAW_VERSION:
+        refuse(refusal, 505, NULL)
+    elif flaws & SIP_FLAW_LIMIT:
         refuse(refusal, 400, b"Message exceeds a limit")
     elif flaws & (SIP_FLAW_HEADER_LINE | SIP_FLAW_NO_EMPTY_LINE):
         refuse(refusal, 400, b"Malformed header field")
@@ -59,21 +63,29 @@ cdef void check_octets(SipMessage request, ProxySettings settings, Refusal *refu
         refuse(refusal, 400, b"Repeated header field")
     elif not vias_are_good(request, settings.vias):
         refuse(refusal, 400, b"Malformed Via")
+    elif flaws & SIP_FLAW_CONTENT_LENGTH:
+        refuse(refusal, 400, b"Content-Length mis-match")
 
 
 cdef bint vias_are_good(SipMessage request, int limit) noexcept:
     """Whether the values beside the topmost one on its line parse, and there are not more than the limit."""
     cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_VIA)
     cdef sip_via via = request.via
+    cdef sip_text rest, value
     cdef int count = 1
     while via.next != NULL:
         count += 1
         if count > limit or sip_via_parse(
                 text_of(via.next, <uint32_t>(header.value.at + header.value.length - via.next)), &via) != 0:
             return False
-    while header.next:
+    while header.next and count <= limit:
         header = sip_next_header(&request.index, header)
-        count += 1
+        rest = header.value
+        if memchr(rest.at, c',', rest.length) == NULL:
+            count += 1
+            continue
+        while sip_list_next(&rest, &value):
+            count += 1
     return count <= limit
 
 
@@ -114,16 +126,34 @@ cdef void check_forwarding(SipMessage request, ProxySettings settings, Refusal *
             refusal.extra_lines = text_of(space, text_writer_length(&out))
 
 
+cdef int breadth_of(SipMessage request) noexcept:
+    """How many branches may be waiting for a final response at once (RFC 5393 §5, engine V6): Max-Breadth, at most 60, which
+    is also what its absence means. -1: it is not one number."""
+    cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_MAX_BREADTH)
+    cdef uint64_t value
+    cdef uint32_t i
+    if header == NULL:
+        return MAX_BREADTH
+    if header.next or header.value.length == 0:
+        return -1
+    for i in range(header.value.length):
+        if not c'0' <= header.value.at[i] <= c'9':
+            return -1
+    return <int>value if sip_text_to_uint(header.value, MAX_BREADTH, &value) else MAX_BREADTH
+
+
 cdef bint has_looped(SipMessage request, UdpTransport transport, uint32_t loop_hash) noexcept:
     """Whether a Via of ours in this request was written for the very same routing decision (RFC 5393, engine V5)."""
     cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_VIA)
-    cdef sip_via via
+    cdef sip_via via = request.via
     cdef sip_text rest
     cdef uint64_t loop
     cdef const char *at
+    cdef bint parsed = True       # the topmost is
     while header != NULL:
         rest = header.value
-        while sip_via_parse(rest, &via) == 0:
+        while parsed or sip_via_parse(rest, &via) == 0:
+            parsed = False
             # z9hG4bK<slot>.<16 digits><8 digits of loop hash>.<branch>
             if via.branch.length > 34 and is_cookie(via.branch.at) and transport.is_own(via.host, via.port):
                 at = via.branch.at + 7

@@ -13,6 +13,7 @@ cdef enum:                           # what went wrong inside a function, by Kam
     ERROR_SERVER = 1
     ERROR_NO_SOCKET = 7
     ERROR_BAD_URI = 400
+    ERROR_BREADTH = 440
     ERROR_SEND = 477
     ERROR_UNRESOLVABLE = 478
 
@@ -48,3 +49,4 @@ cdef class ScriptTransactions(ScriptRuntime):
 
 cdef bint is_waiting(const Transaction *transaction) noexcept
 cdef TransactionState state_of(Transaction *transaction)
+cdef void set_branch_flags(TransactionState state, int number, object flags)

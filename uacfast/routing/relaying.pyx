@@ -7,12 +7,12 @@ from uacfast.leaves.edit_list cimport edit_list_insert
 from uacfast.leaves.sip_scan cimport SIP_METHOD_ACK, SIP_METHOD_CANCEL, SIP_METHOD_INVITE, SIP_SCAN_OK
 from uacfast.leaves.sip_uri cimport SIP_SCHEME_SIP, SIP_SCHEME_SIPS, sip_uri, sip_uri_parse
 from uacfast.proxy.counters cimport COUNT_RELAYED_REQUESTS, COUNT_RETRANSMITTED_REQUESTS, DROP_NO_MEMORY
-from uacfast.proxy.forward cimport HOP_FAILED, NextHop
+from uacfast.proxy.forward cimport HOP_FAILED, NextHop, share_breadth
 from uacfast.routing.context cimport ROUTE_BRANCH_FAILURE, ROUTE_FAILURE, ROUTE_NONE, ROUTE_REQUEST, kept, str_of
 from uacfast.sip.build cimport mark_source
 from uacfast.sip.message cimport no_text, text_of
 from uacfast.sip.digest cimport Secret
-from uacfast.tm.table cimport CANCELLED, CHALLENGE_ANSWERED, DIALOG_BEGINS, FINAL_SENT, LOCAL
+from uacfast.tm.table cimport Branch, CANCELLED, DIALOG_BEGINS, FINAL_SENT, LOCAL, REPLACED
 
 cdef enum:
     FREE_MESSAGES_MAX = 32           # kept for later; each is 34 KB
@@ -23,6 +23,7 @@ cdef dict ERRORS = {
     ERROR_SERVER: (500, "I'm terribly sorry, server error occurred"),
     ERROR_NO_SOCKET: (500, "I'm terribly sorry, server error occurred"),
     ERROR_BAD_URI: (400, "Regretfully, we were not able to process the URI"),
+    ERROR_BREADTH: (440, "Max-Breadth Exceeded"),
     ERROR_SEND: (477, "Unfortunately error on sending to next hop occurred"),
     ERROR_UNRESOLVABLE: (478, "Unresolvable destination"),
 }
@@ -262,6 +263,12 @@ cdef class ScriptTransactions(ScriptRuntime):
         cdef StoredPlan base = StoredPlan()
         cdef StoredPlan plan
         cdef bint usable
+        cdef int breadth = self.forwarder().free_breadth(transaction, message)
+        cdef int count = <int>len(targets)
+        cdef int number = 0
+        if breadth < count:
+            context.error = ERROR_BREADTH
+            return -ERROR_BREADTH
         if alone and not self.set_destination(message, context.destination_uri, context.send_socket):
             context.error = ERROR_SERVER
             return -1
@@ -304,6 +311,8 @@ cdef class ScriptTransactions(ScriptRuntime):
                 state.branch_failures[transaction.branch_count] = state.on_branch_failure
             transaction.context_step = <int>len(state.attempts)
             state.attempts.append(plan)
+            share_breadth(message, breadth, count, number)
+            number += 1
             self.forwarder().begin_attempt(transaction, message, transaction.context_step)
         transaction.pending -= 1
         note_targets(context)
@@ -370,7 +379,7 @@ cdef class ScriptTransactions(ScriptRuntime):
         if challenged == NULL or not context.authenticated:
             return
         context.authenticated = False
-        challenged.flags |= CHALLENGE_ANSWERED
+        challenged.flags |= REPLACED
         if request.loose_routed and request.to.tag.at != NULL and request.cseq_shift != challenged.cseq_shift:
             self.forwarder().differences.note(request, request.cseq_shift, self.engine.table.now)
             if transaction.dialog and not request.upstream:

@@ -318,6 +318,13 @@ cdef class RouteList(RequestPolicy):
         request.next_hop = uri
         return True
 
+    cdef int target_count(self, object context) noexcept:
+        cdef CompiledRoute route
+        if isinstance(context, LocatedRoute):
+            return <int>len((<LocatedRoute>context).bindings)
+        route = <CompiledRoute>context
+        return <int>len(route.targets) if route.targets else 1
+
     cdef bint goes_on_after(self, object context, int status):
         if isinstance(context, LocatedRoute):
             return not (<LocatedRoute>context).parallel

@@ -24,7 +24,7 @@ from uacfast.routing.context cimport (
     ROUTE_BRANCH, ROUTE_BRANCH_FAILURE, ROUTE_EVENT, ROUTE_FAILURE, ROUTE_NONE, ROUTE_REPLY, ROUTE_REQUEST, kept, str_of,
 )
 from uacfast.routing.original_names cimport take_names
-from uacfast.routing.relaying cimport is_waiting, state_of
+from uacfast.routing.relaying cimport is_waiting, set_branch_flags, state_of
 from uacfast.routing.script_exit import ScriptDrop
 from uacfast.sip.message cimport no_text, text_of
 from uacfast.sip.plan cimport StoredPlan
@@ -367,6 +367,15 @@ cdef class Script(ScriptTransactions):
             transaction.pending += 1
         else:
             self.release(context)
+
+    cdef void branch_replaced(self, Transaction *transaction, const Branch *failed, const Branch *branch) noexcept:
+        cdef TransactionState state = state_of(transaction)
+        if state is None:
+            return
+        if state.branch_failures is not None and failed.number in state.branch_failures:
+            state.branch_failures[branch.number] = state.branch_failures.pop(failed.number)
+        if failed.number < len(state.branch_flags):
+            set_branch_flags(state, branch.number, state.branch_flags[failed.number])
 
     cdef void end_branch_failure(self, MessageContext context):
         cdef Transaction *transaction = context.transaction

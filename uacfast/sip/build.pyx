@@ -8,8 +8,9 @@ from libc.string cimport memcmp
 from uacfast.leaves.edit_list cimport edit_list_insert, edit_list_replace, edit_list_write
 from uacfast.leaves.sip_header cimport sip_address, sip_address_parse
 from uacfast.leaves.sip_scan cimport (
-    SIP_HEADER_CALL_ID, SIP_HEADER_CSEQ, SIP_HEADER_FROM, SIP_HEADER_MAX_FORWARDS, SIP_HEADER_ROUTE, SIP_HEADER_TO,
-    SIP_HEADER_VIA, sip_first_header, sip_header, sip_next_header,
+    SIP_FLAW_HEADER_LINE, SIP_FLAW_LIMIT, SIP_FLAW_NO_EMPTY_LINE, SIP_HEADER_CALL_ID, SIP_HEADER_CSEQ, SIP_HEADER_FROM,
+    SIP_HEADER_MAX_FORWARDS, SIP_HEADER_ROUTE, SIP_HEADER_TO, SIP_HEADER_VIA, sip_first_header, sip_header,
+    sip_next_header,
 )
 from uacfast.leaves.sip_header cimport sip_cseq, sip_cseq_parse, sip_via, sip_via_parse
 from uacfast.leaves.text_writer cimport (
@@ -102,14 +103,16 @@ cdef bint write_reply(SipMessage request, int status, sip_text reason, sip_text 
     """A response of our own (RFC 3261 §8.2.6), from the request as received.
 
     `reason` absent: the usual phrase; `to_tag` absent: none is added. `extra_lines` are whole lines. False when the
-    request lacks a header field that every response needs, or `out` is too small.
+    request lacks a header field that every response needs, when one that is to be copied is cut off or has a CR or LF that
+    ends no line, or when `out` is too small.
     """
     cdef const sip_header *header = sip_first_header(&request.index, SIP_HEADER_VIA)
     cdef sip_address to
     cdef uint32_t at, end
     cdef char host[64]
     cdef sip_text value
-    if header == NULL:
+    if header == NULL or (request.index.flaws & (SIP_FLAW_HEADER_LINE | SIP_FLAW_NO_EMPTY_LINE | SIP_FLAW_LIMIT)
+                          and not copied_lines_are_whole(&request.index)):
         return False
     text_put_string(out, b"SIP/2.0 ")
     text_put_uint(out, status)
@@ -142,6 +145,28 @@ cdef bint write_reply(SipMessage request, int status, sip_text reason, sip_text 
     text_put_text(out, server_line)
     text_put_string(out, b"Content-Length: 0\r\n\r\n")
     return not out.overflow
+
+
+cdef bint copied_lines_are_whole(const sip_message *message) noexcept:
+    """Whether what a response copies from a malformed request is well-formed lines: what ends a line for one reader and not
+    for another must not go out in our name."""
+    cdef const sip_header *header
+    cdef const char *at
+    cdef const char *end
+    cdef int id
+    for id in (SIP_HEADER_VIA, SIP_HEADER_FROM, SIP_HEADER_TO, SIP_HEADER_CALL_ID, SIP_HEADER_CSEQ):
+        header = sip_first_header(message, id)
+        while header != NULL:
+            at = header.line.at
+            end = at + header.line.length
+            if end - at < 2 or end[-1] != c'\n':
+                return False
+            while at < end:
+                if at[0] == c'\r' and (at + 1 == end or at[1] != c'\n') or at[0] == c'\n' and at[-1] != c'\r':
+                    return False
+                at += 1
+            header = sip_next_header(message, header)
+    return True
 
 
 cdef void put_marked_via(SipMessage request, const sip_header *header, text_writer *out) noexcept:

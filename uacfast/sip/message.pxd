@@ -71,6 +71,7 @@ cdef class SipMessage:
     cdef sip_text auth_parameter    # ";auth=..." for the Record-Route value: whose credentials the dialog may use
     cdef uint32_t fr_timer, fr_inv_timer    # ms, 0: the general ones
     cdef uint32_t max_forwards      # value received; 256: none received
+    cdef uint8_t breadth            # Max-Breadth to be written (RFC 5393); 0: as it came
     cdef uint64_t dialog            # the tracked dialog that it begins or belongs to, a handle of the core's; 0: none
     cdef bint other_leg             # of that dialog's caller with another callee than the one whose 2xx won
     cdef sip_text dialog_parameter  # ";did=...", to stand after ftag, before the others; .at NULL: none

@@ -53,6 +53,7 @@ cdef class SipMessage:
         self.fr_timer = 0
         self.fr_inv_timer = 0
         self.max_forwards = 256
+        self.breadth = 0
         self.dialog = 0
         self.other_leg = False
         self.dialog_parameter = no_text()

@@ -98,6 +98,8 @@ cdef class ClientTransactions:
         branch.status = <unsigned short>status
         if event == EVENT_1XX:
             branch.flags |= GOT_PROVISIONAL
+            if branch.alternatives.at != NULL:
+                self.table.release(&branch.alternatives)
             if branch.machine != CLIENT_INVITE:
                 branch.interval = self.settings.retr_timer2
                 branch.retransmit_at = now + branch.interval

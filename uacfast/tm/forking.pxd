@@ -14,6 +14,7 @@ from uacfast.transport.udp cimport UdpTransport
 cdef class TransactionUser:
     """The core above the transactions (RFC 3261's TU)."""
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept
+    cdef bint next_address(self, Transaction *transaction, Branch *failed) noexcept
     cdef bint always_asked(self, Transaction *transaction) noexcept
     cdef void branch_failed(self, Branch *branch, SipMessage response) noexcept
     cdef bint answer_challenge(self, Transaction *transaction, Branch *challenged, SipMessage response) noexcept

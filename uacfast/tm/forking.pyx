@@ -14,7 +14,7 @@ from uacfast.leaves.text_writer cimport (
 from uacfast.sip.build cimport is_last_via, remove_top_via, write_message
 from uacfast.sip.message cimport literal, no_text, text_of
 from uacfast.tm.table cimport (
-    CANCELLED, CANCEL_NONE, CHALLENGE_ANSWERED, CSEQ_SHIFTED, FINAL_SENT, LOCAL, LOCALLY_MADE, REPLY_DROPPED,
+    CANCELLED, CANCEL_NONE, CSEQ_SHIFTED, FINAL_SENT, LOCAL, LOCALLY_MADE, REPLACED, REPLY_DROPPED,
 )
 from uacfast.transport.udp cimport datagram_space
 
@@ -24,7 +24,12 @@ cdef enum:
 
 cdef class TransactionUser:
     cdef bint try_next(self, Transaction *transaction, Branch *failed, SipMessage response) noexcept:
-        """All branches failed, `failed` being the best: True when the core has begun another attempt."""
+        """All branches failed, `failed` being the best: True when the core has begun an attempt at another target."""
+        return False
+
+    cdef bint next_address(self, Transaction *transaction, Branch *failed) noexcept:
+        """A branch that knows further addresses of its next hop has failed: True when the core has begun another one in
+        its place, to the next of them."""
         return False
 
     cdef bint always_asked(self, Transaction *transaction) noexcept:
@@ -95,6 +100,9 @@ cdef class ResponseContext(BranchUser):
         if (branch.final in (401, 407) and response is not None and not transaction.flags & LOCAL
                 and self.core.answer_challenge(transaction, branch, response)):
             return
+        if (branch.alternatives.at != NULL
+                and (self.local if transaction.flags & LOCAL else self.core).next_address(transaction, branch)):
+            return
         if response is not None and not transaction.flags & LOCAL and is_last_via(response):
             # It cannot travel on, but the caller is told the same in our own words.
             branch.flags |= LOCALLY_MADE
@@ -162,7 +170,7 @@ cdef class ResponseContext(BranchUser):
         cdef Branch *branch = transaction.branches
         cdef Branch *best = NULL
         while branch != NULL:
-            if branch.final >= 300 and not branch.flags & CHALLENGE_ANSWERED and (best == NULL or self.rank(branch) < self.rank(best)):
+            if branch.final >= 300 and not branch.flags & REPLACED and (best == NULL or self.rank(branch) < self.rank(best)):
                 best = branch
             branch = branch.next
         return best
@@ -174,7 +182,7 @@ cdef class ResponseContext(BranchUser):
         cdef int id, added = 0
         cdef sip_text line
         while branch != NULL:
-            if (branch != chosen and branch.final in (401, 407) and not branch.flags & CHALLENGE_ANSWERED
+            if (branch != chosen and branch.final in (401, 407) and not branch.flags & REPLACED
                     and branch.response.at != NULL
                     and self.other.scan(branch.response.at, branch.response.length, &self.no_limits, True) == SIP_SCAN_OK):
                 for id in (SIP_HEADER_WWW_AUTHENTICATE, SIP_HEADER_PROXY_AUTHENTICATE):
@@ -234,6 +242,7 @@ cdef class ResponseContext(BranchUser):
         self.table.release(&transaction.request)
         while branch != NULL:
             self.table.release(&branch.credentials)
+            self.table.release(&branch.alternatives)
             branch = branch.next
 
     cdef void reply_locally(self, Transaction *transaction, int status) noexcept:

@@ -15,6 +15,7 @@ cdef class ServerTransactions:
     cdef readonly uint64_t missing_acks
     cdef readonly uint64_t responses                    # sent upstream, retransmissions aside
     cdef readonly uint64_t generated                    # of these, made here
+    cdef readonly uint64_t last_success                 # ms, when a 2xx to an INVITE last went upstream; 0: never
     cdef uint64_t finals[10]                            # final ones, by status / 100
 
     cdef bint respond(self, Transaction *transaction, int status, char *octets, uint32_t length) noexcept

@@ -43,6 +43,7 @@ cdef class ServerTransactions:
             return False
         transaction.state = step.next
         if event == EVENT_SEND_2XX:
+            self.last_success = now
             if step.next == STATE_ACCEPTED:
                 # RFC 6026: copies of the INVITE are absorbed, so nothing needs to be kept.
                 self.table.release(&transaction.reply)

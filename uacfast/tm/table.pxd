@@ -34,8 +34,8 @@ cdef enum:                       # Branch.flags
     LOCALLY_MADE = 1             # its final is ours (408, 503), not the callee's (Kamailio: faked reply)
     GOT_PROVISIONAL = 2
     REPLY_DROPPED = 4            # its refusal goes upstream only if there is no other
-    CHALLENGE_ANSWERED = 16      # its 401 or 407 was answered by a further branch: it counts no more
     FORETOLD = 8                 # sent with credentials that nobody had asked for yet
+    REPLACED = 16                # a further branch has taken its place (credentials, next address): it counts no more
 
 cdef enum:                       # next hop addresses of one branch, RFC 3263 failover
     ALTERNATIVES = 8
@@ -80,6 +80,9 @@ cdef struct Branch:              # one client transaction, RFC 3261 §17.1
     uint16_t auth_retried        # realms that got credentials twice, as uac.auth notes them
     uint32_t cseq_shift          # what its CSeq number has more than the caller's
     Buffer credentials           # (Proxy-)Authorization lines that it was sent with; until the final response
+    Buffer alternatives          # further addresses of its next hop, udp_address after udp_address; until a provisional
+    uint8_t alternative          # the first of them that was not tried
+    uint8_t breadth              # the Max-Breadth that we gave it, 0: that of the request
     uint8_t cancel_state
     int socket
     udp_address destination
@@ -117,8 +120,6 @@ cdef struct Transaction:         # a server transaction and the branches that an
     uint64_t local_tag           # LOCAL: which of that one's requests it is
     uint64_t dialog              # the tracked dialog that it is of, a handle of the core's; 0: none
     Branch *branches             # newest last
-    Buffer alternatives          # further addresses of the current next hop: udp_address after udp_address
-    uint8_t alternative_count, alternative_next
     uint8_t pending              # next hops whose names are being resolved
 
 

@@ -192,6 +192,7 @@ cdef class TransactionTable:
             self.release(&branch.sent)
             self.release(&branch.response)
             self.release(&branch.credentials)
+            self.release(&branch.alternatives)
             slab_free(self.memory, branch, sizeof(Branch))
             branch = next
         if transaction.key_hash:
@@ -199,7 +200,6 @@ cdef class TransactionTable:
         self.release(&transaction.request)
         self.release(&transaction.reply)
         self.release(&transaction.memo)
-        self.release(&transaction.alternatives)
         if transaction.context != NULL:
             Py_DECREF(<object>transaction.context)
         self.slots[transaction.slot] = NULL
@@ -353,18 +353,22 @@ cdef bint read_branch(sip_text text, BranchName *name) noexcept:
     return read_hex(at + 1, end, 2, &name.number) == end
 
 
+cdef signed char[256] HEX_DIGITS       # -1: none; upper case is none of ours
+for code in range(256):
+    HEX_DIGITS[code] = b"0123456789abcdef".find(bytes([code]))
+
+
 cdef const char *read_hex(const char *at, const char *end, int digits, uint64_t *value) noexcept:
     """Reads 1 to `digits` lower-case hex digits; returns what follows, NULL when there is none."""
     cdef const char *start = at
-    cdef char octet
-    value[0] = 0
-    while at < end and at - start < digits:
-        octet = at[0]
-        if c'0' <= octet <= c'9':
-            value[0] = (value[0] << 4) | <uint64_t>(octet - c'0')
-        elif c'a' <= octet <= c'f':
-            value[0] = (value[0] << 4) | <uint64_t>(octet - c'a' + 10)
-        else:
+    cdef const char *stop = at + digits if end - at > digits else end
+    cdef uint64_t sum = 0
+    cdef int digit
+    while at < stop:
+        digit = HEX_DIGITS[<unsigned char>at[0]]
+        if digit < 0:
             break
+        sum = sum << 4 | <uint64_t>digit
         at += 1
+    value[0] = sum
     return at if at > start else NULL

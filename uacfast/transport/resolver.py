@@ -18,6 +18,7 @@ import msgspec
 from uacfast.transport.address_order import in_order
 from uacfast.transport.dns_cache import Answer, DnsCache, Question
 from uacfast.transport.hosts_file import read_hosts
+from uacfast.transport.resolv_conf import SearchList, read_search_list
 
 SERVICES_MAX = 32
 """SRV targets of one name that are looked up: the first by priority."""
@@ -92,15 +93,17 @@ class Resolver:
 
     `nameservers`, `timeout`, `tries` and `size` are those of DnsCache. `families` are the IP versions that there are
     sockets for; `chance` draws among SRV weights; `clock` gives seconds; `hosts_file` None leaves out the system's
-    table. Needs no running event loop until the first `resolve`.
+    table, `search_file` None its search list for short names. Needs no running event loop until the first `resolve`.
     """
 
     def __init__(self, nameservers: Sequence[str] | None = None, timeout: float = 1.0, tries: int = 3,
                  size: int = 10_000, families: Iterable[int] = (4, 6), hosts_file: str | None = "/etc/hosts",
-                 chance: random.Random | None = None, clock: Callable[[], float] = time.monotonic):
+                 search_file: str | None = "/etc/resolv.conf", chance: random.Random | None = None,
+                 clock: Callable[[], float] = time.monotonic):
         self.dns = DnsCache(nameservers, timeout, tries, size, clock)
         self._families = frozenset(families)
         self._hosts_file = hosts_file
+        self._search_file = search_file
         self._chance = chance or random.Random()
         self._clock = clock
         self._size = size
@@ -108,8 +111,9 @@ class Resolver:
         self.reload_hosts()
 
     def reload_hosts(self) -> None:
-        """Reads the hosts file again."""
+        """Reads the hosts file and the search list again."""
         self._hosts = read_hosts(self._hosts_file) if self._hosts_file else {}
+        self._search = read_search_list(self._search_file) if self._search_file else SearchList()
         self._plans.clear()
 
     def cached(self, host: str, port: int = 0, scheme: str = "sip",
@@ -138,7 +142,7 @@ class Resolver:
             return targets
         request = (host, port, scheme, transport)
         answers: dict[Question, Answer] = {}
-        while True:   # at most three rounds: SRV, addresses, nothing missing
+        while True:   # at most three rounds for each name of the search list: SRV, addresses, nothing missing
             plan, missing = self._planned(request, answers)
             if plan is not None:
                 return plan.targets(self._chance)
@@ -150,7 +154,7 @@ class Resolver:
 
     def _planned(self, request: Request, answers: dict[Question, Answer]) -> tuple[_Plan | None, list[Question]]:
         """(plan, []) or, when `answers` and the cache are not enough, (None, the questions to ask)."""
-        planning = _Planning(self.dns, answers, self._families, self._hosts)
+        planning = _Planning(self.dns, answers, self._families, self._hosts, self._search)
         priorities = planning.priorities(*request)
         if planning.missing:
             return None, list(planning.missing)
@@ -165,11 +169,12 @@ class _Planning:
     """One pass over the steps of RFC 3263 §4 with the answers at hand; notes those that are missing."""
 
     def __init__(self, dns: DnsCache, answers: dict[Question, Answer], families: frozenset[int],
-                 hosts: dict[str, tuple[str, ...]]):
+                 hosts: dict[str, tuple[str, ...]], search: SearchList):
         self.dns = dns
         self.answers = answers
         self.families = families
         self.hosts = hosts
+        self.search = search
         self.missing: dict[Question, None] = {}
         self.expires = float("inf")
         self.failure = ""
@@ -180,16 +185,32 @@ class _Planning:
         if numeric is not None:
             return [[(0, self.numeric_targets(host, numeric, port or DEFAULT_PORTS[transport], transport))]]
         name = checked_name(host)
-        if name not in self.hosts and not _is_localhost(name) and not port and transport in _SERVICES:
+        if name in self.hosts or _is_localhost(name):
+            targets = self.name_targets(name, port or DEFAULT_PORTS[transport], transport)
+            if not targets:
+                raise self.unresolved(name)
+            return [[(0, targets)]]
+        # A dot at the end says that the name is complete.
+        for candidate in [name] if host.endswith(".") else self.search.candidates(name):
+            found = self.name_priorities(candidate, port, transport)
+            if found or self.missing:
+                return found
+            if self.failure:
+                break      # without an answer for this name the next one could be another host
+        raise self.unresolved(name)
+
+    def name_priorities(self, name: str, port: int, transport: str) -> list:
+        """As priorities(), for a name that DNS knows; empty when it has no records, or they are not known yet."""
+        if len(name) > _NAME_MAX:
+            return []
+        if not port and transport in _SERVICES:
             services = self.services(name, _SERVICES[transport])
             if services is None:
                 return []
             if services:
                 return self.service_targets(name, services, transport)
         targets = self.name_targets(name, port or DEFAULT_PORTS[transport], transport)
-        if not targets and not self.missing:
-            raise self.unresolved(name)
-        return [[(0, targets)]]
+        return [[(0, targets)]] if targets else []
 
     def services(self, name: str, service: str):
         """The SRV records, the first by priority; empty when the name has none, None when that is not known yet."""

@@ -27,6 +27,7 @@ from uacfast.proxy.counters cimport (
     COUNT_CHALLENGES_WITHOUT_CREDENTIAL, COUNT_CREDENTIALS_FORETOLD, COUNT_CREDENTIALS_REFUSED,
 )
 from uacfast.proxy.cseq cimport raise_cseq
+from uacfast.proxy.route_set cimport tag_parameter
 from uacfast.sip.digest cimport DigestFields, parse_credentials
 from uacfast.sip.message cimport no_text, text_of
 from uacfast.tm.table cimport FORETOLD, read_hex
@@ -216,7 +217,7 @@ cdef class Authenticator(ChallengeAnswerer):
         text_put(&out, b"=", 1)
         text_put_hex(&out, route_id, 8)
         text_put(&out, b".", 1)
-        text_put_hex(&out, self.seal_of(request, request.from_.tag, route_id), 16)
+        text_put_hex(&out, self.seal_of(request, tag_parameter(request), route_id), 16)
         request.auth_parameter = text_of(space, text_writer_length(&out))
 
     cdef uint64_t seal_of(self, SipMessage message, sip_text from_tag, uint32_t route_id) noexcept:

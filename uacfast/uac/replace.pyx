@@ -20,6 +20,7 @@ from uacfast.leaves.text_writer cimport (
     text_put, text_put_hex, text_put_string, text_put_text, text_writer_length, text_writer_start,
 )
 from uacfast.proxy.counters cimport COUNT_RESTORED_REQUESTS, COUNT_RESTORE_FAILED, COUNT_SEAL_BROKEN
+from uacfast.proxy.route_set cimport names_tag, tag_parameter
 from uacfast.sip.message cimport literal, no_text, text_of
 from uacfast.sip.name_addr cimport has_line_end, write_name
 from uacfast.uac.stored cimport StoredName, read_stored, store_names, stored_headers
@@ -176,7 +177,7 @@ cdef class Replacer(RouteListener):
         return siphash_end(&state)
 
     cdef void put_seal(self, SipMessage request, sip_text parameters, text_writer *out) noexcept:
-        cdef uint64_t seal = self.seal_of(0, request, request.from_.tag, parameters)
+        cdef uint64_t seal = self.seal_of(0, request, tag_parameter(request), parameters)
         text_put(out, b";", 1)
         text_put_string(out, SEAL_PARAMETER)
         text_put(out, b"=", 1)
@@ -258,7 +259,7 @@ cdef class Replacer(RouteListener):
         if self.mode == RESTORE_NONE:
             return
         upstream = (sip_parameter_find(record_route_parameters, b"ftag", &tag) and tag.length != 0
-                    and response.from_.tag.at != NULL and not sip_text_equal(tag, response.from_.tag))
+                    and response.from_.tag.at != NULL and not names_tag(tag, response.from_.tag))
         if self.dialogs is not None:
             self.dialogs.match_response(response, record_route_parameters, &upstream)
         self.apply_both(response, record_route_parameters, upstream, False)

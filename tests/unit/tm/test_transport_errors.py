@@ -206,6 +206,142 @@ def test_an_invite_that_rang_does_not_move_to_the_next_address():
     assert proxy.statuses() == [180, 408]
 
 
+# --- each branch has its own addresses ---
+
+TWO_NAMES = 'relay = ["sip:a.example", "sip:b.example"]\n'
+CALLEE_D = ("127.0.0.1", 40005)
+
+
+def two_names():
+    resolver = SlowResolver()
+    resolver.known("a.example", CALLEE, CALLEE_B)
+    resolver.known("b.example", CALLEE_C, CALLEE_D)
+    return resolver
+
+
+@pytest.mark.parametrize("failure", ["error", "silence", 503])
+def test_each_branch_of_a_fork_goes_on_to_its_own_next_address(failure):
+    proxy = MemoryProxy(route(TWO_NAMES + "fork = true\n", tm="fr_timer = 1000\n"), resolver=two_names())
+    proxy.receive(request())
+    first, other = proxy.one(CALLEE), proxy.one(CALLEE_C)
+    assert proxy.statuses() == [100]
+    if failure == "silence":
+        proxy.answer(other, 100)
+        proxy.advance(1000)
+    elif failure == "error":
+        report(proxy, first)
+    else:
+        proxy.answer(first, failure)
+    second = proxy.one(CALLEE_B)
+    assert proxy.take(CALLEE_D) == []
+    proxy.answer(second, 404)
+    assert proxy.statuses() == [], "the other branch is still waiting"
+    proxy.answer(other, 486)
+    assert proxy.statuses() == [404], "the first address's failure was followed up: it counts no more"
+    proxy.assert_empty()
+
+
+def test_both_branches_of_a_fork_go_on():
+    proxy = MemoryProxy(route(TWO_NAMES + "fork = true\n"), resolver=two_names())
+    proxy.receive(request())
+    for message in (proxy.one(CALLEE), proxy.one(CALLEE_C)):
+        report(proxy, message)
+    second, other = proxy.one(CALLEE_B), proxy.one(CALLEE_D)
+    proxy.take(CALLER)
+    report(proxy, other)
+    assert proxy.statuses() == []
+    proxy.answer(second, 180)
+    proxy.answer(second, 200)
+    assert proxy.statuses() == [180, 200]
+    proxy.assert_empty()
+
+
+def test_a_fork_of_names_that_all_fail():
+    proxy = MemoryProxy(route(TWO_NAMES + "fork = true\n"), resolver=two_names())
+    proxy.receive(request())
+    for callee in (CALLEE, CALLEE_C, CALLEE_B, CALLEE_D):
+        assert proxy.statuses() in ([], [100])
+        report(proxy, proxy.one(callee))
+    assert proxy.statuses() == [500]
+    proxy.assert_empty()
+
+
+def test_no_address_is_tried_after_a_6xx_or_a_cancel():
+    for end in (603, "CANCEL"):
+        proxy = MemoryProxy(route(TWO_NAMES + "fork = true\n"), resolver=two_names())
+        invite = request()
+        proxy.receive(invite)
+        first, other = proxy.one(CALLEE), proxy.one(CALLEE_C)
+        if end == "CANCEL":
+            proxy.receive(invite.replace(b"INVITE ", b"CANCEL ", 1).replace(b"1 INVITE", b"1 CANCEL"))
+        else:
+            proxy.answer(other, end)
+        report(proxy, first)
+        assert proxy.take(CALLEE_B) == []
+        proxy.assert_empty()
+
+
+def test_all_addresses_of_one_target_come_before_the_next_target():
+    proxy = MemoryProxy(route(TWO_NAMES), resolver=two_names())
+    report(proxy, proxy.start())
+    proxy.answer(proxy.one(CALLEE_B), 503)
+    report(proxy, proxy.one(CALLEE_C))
+    proxy.answer(proxy.one(CALLEE_D), 486)
+    assert proxy.statuses() == [486]
+    proxy.assert_empty()
+
+
+def test_an_address_of_a_family_without_socket_is_passed_over():
+    resolver = SlowResolver()
+    resolver.known("a.example", ("::1", 40002), CALLEE_B)
+    proxy = MemoryProxy(route(NAMED), resolver=resolver)
+    proxy.answer(proxy.start(callee=CALLEE_B), 200)
+    assert proxy.statuses() == [200]
+    proxy.assert_empty()
+
+
+@pytest.mark.parametrize(("provisional", "moves"), [(None, True), (100, False), (183, False)])
+def test_a_503_after_a_provisional(provisional, moves):
+    """An INVITE that had a provisional does not fail over to another address (engine.md §14)."""
+    proxy = MemoryProxy(route(TWO_NAMES.replace(', "sip:b.example"', "")), resolver=two_names())
+    first = proxy.start()
+    if provisional:
+        proxy.answer(first, provisional)
+    proxy.take()
+    proxy.answer(first, 503)
+    assert bool(proxy.take(CALLEE_B)) == moves
+    assert proxy.statuses() == ([] if moves else [500])
+    proxy.assert_empty()
+
+
+def test_addresses_of_a_ringing_call_take_no_memory():
+    used = []
+    for names in (CALLEE,), (CALLEE, CALLEE_B, CALLEE_C, CALLEE_D):
+        resolver = SlowResolver()
+        resolver.known("a.example", *names)
+        proxy = MemoryProxy(route(NAMED), resolver=resolver)
+        # Of one length: what is kept of a message counts.
+        proxy.answer(proxy.start(request(call_id="c", branch="z9hG4bK1")), 180)
+        used.append(proxy.counter("transaction_octets"))
+    assert used[0] == used[1] < 6 * 1024
+
+
+def test_a_challenged_branch_keeps_its_addresses():
+    proxy = MemoryProxy(
+        route(NAMED + 'credential = { username = "u", password = "p" }\n'), resolver=two_names()
+    )
+    proxy.answer(proxy.start(), 407, headers='Proxy-Authenticate: Digest realm="r", nonce="n"\r\n')
+    ack, again = proxy.take(CALLEE)
+    assert (ack.method, again.has("Proxy-Authorization")) == ("ACK", True)
+    proxy.answer(again, 503)
+    onward = proxy.one(CALLEE_B)
+    assert not onward.has("Proxy-Authorization")
+    assert onward.cseq == (1, "INVITE")
+    proxy.answer(onward, 200)
+    assert proxy.statuses() == [200]
+    proxy.assert_empty()
+
+
 def test_failover_503_off():
     resolver = SlowResolver()
     resolver.known("a.example", CALLEE, CALLEE_B)

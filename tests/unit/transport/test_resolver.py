@@ -10,6 +10,7 @@ import uvloop
 
 from kit.dns_stub import NOTIMP, REFUSED, SERVFAIL, DnsStub, encoded_record
 from uacfast.transport import dns_cache
+from uacfast.transport.resolv_conf import SearchList, read_search_list
 from uacfast.transport.resolver import SERVICES_MAX, ResolutionError, Resolver, Target, weighted_order
 
 
@@ -27,7 +28,8 @@ class Bench:
     def __init__(self, stub, **options):
         self.stub = stub
         self.clock = Clock()
-        usual = {"timeout": 5.0, "tries": 1, "hosts_file": None, "families": {4}, "chance": random.Random(1)}
+        usual = {"timeout": 5.0, "tries": 1, "families": {4}, "chance": random.Random(1)}
+        usual |= {"hosts_file": None, "search_file": None}
         self.resolver = Resolver([stub.address], clock=self.clock, **usual | options)
         self.resolve = self.resolver.resolve
         self.cached = self.resolver.cached
@@ -475,6 +477,114 @@ async def test_the_cache_is_bounded_and_keeps_what_is_used(bench):
         assert bench.cached("hot.example", 5060) is not None
     assert bench.stub.asked("hot.example", "A") == 1
     assert bench.cached("h0.example", 5060) is None
+
+
+# --- search list -----------------------------------------------------------------------------------------------------
+
+
+def search_file(directory, text):
+    file = directory / "resolv.conf"
+    file.write_text(text)
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", SearchList()),
+        ("nameserver 192.0.2.53\n# search a.test\n; search b.test\n", SearchList()),
+        ("search One.Test. two.test .\noptions rotate ndots:5 timeout:1\n", SearchList(("one.test", "two.test"), 5)),
+        ("search one.test\ndomain two.test three.test\n", SearchList(("two.test",))),
+        ("domain two.test\nsearch\n", SearchList()),
+        ("search a b c d e f g h\n", SearchList(("a", "b", "c", "d", "e", "f"))),
+        ("options ndots:99\noptions ndots:x ndots: ndots:-1\n", SearchList((), 15)),
+        ("\tsearch\tone.test\r\n\udcff\0\n", SearchList(("one.test",))),
+    ],
+)
+def test_reading_the_search_list(tmp_path, text, expected):
+    file = tmp_path / "resolv.conf"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    assert read_search_list(file) == expected
+
+
+def test_without_a_file_there_is_no_search_list(tmp_path):
+    assert read_search_list(tmp_path / "absent") == read_search_list(tmp_path) == SearchList()
+
+
+def with_search(text):
+    """As with_bench(), with this search list."""
+
+    def decorate(test):
+        def run(tmp_path):
+            with_bench(search_file=search_file(tmp_path, text))(test)()
+
+        run.__name__, run.__doc__ = test.__name__, test.__doc__
+        return run
+
+    return decorate
+
+
+@with_search("search one.test two.test\n")
+async def test_a_short_name_is_asked_for_in_the_search_domains(bench):
+    bench.stub.address_record("pbx.two.test", "192.0.2.1")
+    bench.stub.address_record("pbx", "192.0.2.9")
+    assert await bench.resolve("pbx", 5060) == [udp("192.0.2.1")]
+    assert [name for name, *_ in bench.stub.questions] == ["pbx.one.test", "pbx.two.test"]
+    assert bench.cached("pbx", 5060) == [udp("192.0.2.1")]
+    assert await bench.resolve("PBX.", 5060) == [udp("192.0.2.9")]
+
+
+@with_search("search one.test two.test\n")
+async def test_a_short_name_has_services(bench):
+    bench.stub.service_record("_sip._udp.pbx.one.test", 1, 0, 5080, "host.pbx.one.test")
+    bench.stub.address_record("host.pbx.one.test", "192.0.2.1")
+    assert await bench.resolve("pbx") == [udp("192.0.2.1", 5080)]
+
+
+@with_search("search one.test two.test\n")
+async def test_a_short_name_that_nobody_knows(bench):
+    refusal = await bench.refusal("pbx", 5060)
+    assert "'pbx' has no IPv4 address" in str(refusal)
+    assert [name for name, *_ in bench.stub.questions] == ["pbx.one.test", "pbx.two.test", "pbx"]
+
+
+@with_search("search one.test\n")
+async def test_a_complete_name_is_asked_for_as_it_is(bench):
+    """A stranger's host that does not exist costs no further questions, and is no host of our domain."""
+    bench.stub.address_record("a.example.one.test", "192.0.2.1")
+    await bench.refusal("a.example", 5060)
+    assert [name for name, *_ in bench.stub.questions] == ["a.example"]
+
+
+@with_search("search one.test\noptions ndots:3\n")
+async def test_a_name_with_few_dots_is_asked_for_as_it_is_first(bench):
+    """RFC 1535 §6."""
+    bench.stub.address_record("sip.voip", "192.0.2.1")
+    bench.stub.address_record("sip.voip.one.test", "192.0.2.2")
+    bench.stub.address_record("rtp.voip.one.test", "192.0.2.3")
+    assert await bench.resolve("sip.voip", 5060) == [udp("192.0.2.1")]
+    assert await bench.resolve("rtp.voip", 5060) == [udp("192.0.2.3")]
+    assert await bench.resolve("rtp.voip") == [udp("192.0.2.3")]
+    await bench.refusal("rtp.voip.", 5060)
+
+
+@with_search("search one.test two.test\n")
+async def test_the_search_ends_when_the_servers_do_not_answer(bench):
+    bench.stub.rcodes["pbx.one.test", "A"] = SERVFAIL
+    bench.stub.address_record("pbx.two.test", "192.0.2.1")
+    assert (await bench.refusal("pbx", 5060)).temporary
+
+
+@with_search(f"search {'a.' * 120}test one.test\n")
+async def test_a_domain_that_makes_the_name_too_long_is_passed_over(bench):
+    bench.stub.address_record("long-enough.one.test", "192.0.2.1")
+    assert await bench.resolve("long-enough", 5060) == [udp("192.0.2.1")]
+
+
+@with_search("search one.test\n")
+async def test_localhost_is_not_searched(bench):
+    assert await bench.resolve("localhost", 5060) == [udp("127.0.0.1")]
+    assert bench.stub.questions == []
 
 
 @with_bench()
