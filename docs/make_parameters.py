@@ -60,13 +60,9 @@ def toml(value):
     return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
 
 
-def without_effect(struct, key):
-    """Why a key that is read and checked does nothing yet, or an empty text."""
-    changed = struct(**{name: "x" for name, each in keys_of(struct).items() if each.required} | {key.name: object()})
-    if struct is not model.Uac:
-        return ""
-    sentences = Config(uac=changed).not_yet()
-    return "".join(f"**No effect in this version:** {sentence.split(': ', 1)[1]}." for sentence in sentences)
+def for_scripts(struct, key):
+    """That a key does nothing without a script, or an empty text."""
+    return "Without `script.file` no effect" if struct is model.Uac and key.name in model.FOR_SCRIPTS else ""
 
 
 def cell(text):
@@ -80,7 +76,7 @@ def table(struct):
         takes = f"a list of: {key.value.expected}" if key.many else key.value.expected
         default = "required" if key.required else toml(key.default)
         # The model writes Python's empty tuple where a file has an empty list.
-        meaning = ". ".join(filter(None, [explained[key.name].replace("()", "[]"), without_effect(struct, key)]))
+        meaning = ". ".join(filter(None, [explained[key.name].replace("()", "[]"), for_scripts(struct, key)]))
         yield f"| `{key.key}` | {default} | {cell(takes)} | {cell(meaning)} |"
 
 

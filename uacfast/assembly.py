@@ -1,39 +1,27 @@
 """One worker's engine put together from a configuration: proxy, From/To replacement, routes."""
 import hashlib
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from uacfast import log
 from uacfast.config import Config
-from uacfast.edge import configure
-from uacfast.fault import Fault
+from uacfast.core import set_engine, set_proxy, set_transactions
+from uacfast.edge import EdgeRules
 from uacfast.location_share import LocationShare
+from uacfast.own_requests import OwnRequests
 from uacfast.proxy.dialog_commands import dialog_commands
 from uacfast.proxy.engine import Engine
 from uacfast.proxy.feature_commands import feature_commands
 from uacfast.proxy.features import EdgeFeatures
 from uacfast.proxy.settings import ProxySettings
-from uacfast.routing import script_file
 from uacfast.routing.admission import Subscribers
-from uacfast.routing.events import EventSink
-from uacfast.routing.pv import pseudo_variable
 from uacfast.routing.registrations import ScriptRegistrations
 from uacfast.routing.routes import RouteList
 from uacfast.routing.script import Script
-from uacfast.routing.watchdog import Watchdog
+from uacfast.scripting import Scripting
 from uacfast.tm.settings import TransactionSettings
 from uacfast.uac.authenticator import Authenticator, Credentials
 from uacfast.uac.registration.worker import WorkerRegistrations
 from uacfast.uac.replace import Replacer
-from uacfast.uac.request import RequestSender
-from uacfast.uac.request_description import RequestDescription
-
-STRAY_REPLIES = {"drop": 0, "record_route": 1, "forward": 2}
-TIMERS = ("retr_timer1", "retr_timer2", "fr_timer", "fr_inv_timer", "max_inv_lifetime", "max_noninv_lifetime",
-          "wt_timer", "faked_reply_prio", "relay_100", "noninv_timeout_408", "disable_6xx_block", "failover_503")
-
-logger = log.get("engine")
 
 
 class AssembledEngine:
@@ -54,10 +42,6 @@ class AssembledEngine:
         self.features.subscribers = self._subscriber
         self._subscribers = Subscribers(self.features, self.engine.receive_raw)
         self._config = config
-        self._rank = worker + 1
-        self._script: Script | None = None
-        self._watchdog: Watchdog | None = None
-        self._script_version = 0
         # What the control part may call by name (plain data in and out, may be coroutines, raise Fault), and the way
         # to it, which the worker sets: uacfast.worker.Control.
         self.commands: dict[str, Callable[..., Any]] = dialog_commands(self.engine)
@@ -65,8 +49,12 @@ class AssembledEngine:
         self._key = siphash_key
         self.authenticator = Authenticator(self.engine.table, self.engine.counters)
         self.engine.set_challenge_answerer(self.authenticator)
-        self.requests = RequestSender(self.engine)
-        self.commands["uac.req_send"] = self._send_request
+        self._own_requests = OwnRequests(self.engine, self._post)
+        self.requests = self._own_requests.sender
+        self.commands |= self._own_requests.commands
+        self._scripting = Scripting(self.engine, worker + 1, self._equip)
+        if config.script.file:
+            self.commands |= self._scripting.commands
         # For /metrics: {name: function that gives {"help", "bounds", "counts", "sum"}} (uacfast.control.metrics).
         self.histograms: dict[str, Callable[[], dict[str, Any]]] = {}
         self.commands["histograms"] = lambda: {name: read() for name, read in self.histograms.items()}
@@ -120,127 +108,64 @@ class AssembledEngine:
         return f"udp:[{host}]:{port}" if ":" in host else f"udp:{host}:{port}"
 
     def _find_default_socket(self) -> None:
-        name = self._default_socket
-        socket = self.requests.default_socket = self.engine.socket_named(name.encode()) if name else -1
+        socket = self._own_requests.find_socket()
         if self.registrations is not None:
             self.registrations.settings.socket = socket
-
-    async def _send_request(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Command uac.req_send: $uac_req's keys to the codes of all attempts, reason and body of the last reply."""
-        try:
-            outcome = await self.requests.send_request(**values)
-        except ValueError as error:
-            raise Fault(400, str(error)) from None
-        return {"codes": list(outcome.codes), "reason": outcome.reason, "timed_out": outcome.timed_out,
-                "body": outcome.body.decode("utf-8", "replace")}
 
     def apply(self, config: Config) -> None:
         """Let a configuration take effect for what comes from now on; calls under way go on.
 
-        ValueError, a sentence, leaves the old one in force.
+        ValueError, a sentence, leaves all of the old one in force: everything is made before anything is put in place,
+        and the last that can refuse is the script.
         """
-        engine = self.engine
-        uac = config.uac
+        engine, uac = self.engine, config.uac
         replacer = Replacer(engine.counters, restore_mode=uac.restore_mode,
                             rr_from_store_param=uac.rr_from_store_param, rr_to_store_param=uac.rr_to_store_param,
                             restore_passwd=uac.restore_passwd, restore_display=uac.restore_display,
                             restore_seal=uac.restore_seal, restore_dlg=uac.restore_dlg, dialogs=engine.dialogs)
-        configure(self.features, config)
-        self._apply_script(config, replacer)
-        self._hear_events(config)
+        edge = EdgeRules(self.features, config)
+        listeners = self._own_requests.compile_events(config)
         # A key of the configuration lets calls that were set up before a restart be authenticated after it.
         credentials = Credentials(uac.credential, uac.restore_seal[0].encode() if uac.restore_seal else self._key)
         routes = RouteList(config.route, engine.transport, replacer, engine.dialogs, self.features, self._subscribers,
                            self.authenticator, credentials,
                            self.registrations.functions if self.registrations is not None else None)
-        for name in TIMERS:
-            setattr(self._timers, name, getattr(config.tm, name))
-        header = config.server.server_header
-        self._timers.server_line = f"Server: {header}\r\n".encode() if header else b""
-        agent = config.server.user_agent_header
-        self.requests.user_agent_line = f"User-Agent: {agent}\r\n".encode() if agent else b""
-        self.requests.enable_uac_fr = config.tm.enable_uac_fr
+        engine.transport.check_aliases(config.server.alias)
+        edge.make_tables()
+        try:
+            self._scripting.execute(config, replacer)
+        except BaseException:
+            edge.unmake_tables()
+            raise
+        self._config = config
+        edge.put_in_place()
+        set_transactions(self._timers, config)
+        set_proxy(self._settings, config)
+        set_engine(engine, config)
+        self._own_requests.apply(config, listeners, self.script)
         if self.registrations is not None:
             self.registrations.apply(uac, self.requests.user_agent_line,
                                      max(config.tm.max_noninv_lifetime, config.tm.fr_timer))
-        self._default_socket = config.uac.default_socket
         self._find_default_socket()
-        settings, limits = self._settings, config.limits
-        settings.set_limits(limits.message, limits.header_part, limits.line, limits.headers)
-        for name in ("vias", "routes", "uri", "max_forwards", "accept_bare_lf"):
-            setattr(settings, name, getattr(limits, name))
-        for name in ("append_fromtag", "enable_double_rr", "enable_full_lr"):
-            setattr(settings, name, getattr(config.rr, name))
-        settings.auto_inv_100 = config.tm.auto_inv_100
-        settings.auto_inv_100_reason = config.tm.auto_inv_100_reason.encode()
-        settings.stray_replies = STRAY_REPLIES[config.tm.stray_replies]
-        settings.max_transactions = config.server.max_transactions
-        for name in ("default_timeout", "send_bye", "timeout_noreset"):
-            setattr(engine.dialogs, name, getattr(config.dialog, name))
-        engine.dialogs.set_rr_param(config.dialog.rr_param)
-        engine.set_batch_pause(config.server.batch_pause)
-        engine.transport.forget_own_names()
-        for alias in config.server.alias:
-            engine.transport.add_alias(alias)
         self.authenticator.use(credentials, raise_cseq=uac.auth_cseq == "raise", preemptive=uac.auth_preemptive,
                                raw_session=uac.auth_sess_raw)
-        if self._script is None:
+        if self.script is None:
             engine.set_policy(routes)
         engine.set_route_listener(replacer)
         # A script asks the guard itself, with KSR.pike.
-        engine.guard(self.features.flood_guard if self._script is None else None,
+        engine.guard(self.features.flood_guard if self.script is None else None,
                      self.features.sources.group(config.pike.allow_group) if config.pike.allow_group else None)
-        self._config = config
 
-    def _apply_script(self, config: Config, replacer: Replacer) -> None:
-        """Execute the script, for the first time or anew. ValueError leaves the old one in force."""
-        if not config.script.file:
-            if self._script is not None:
-                raise ValueError("script.file was taken away: this needs a restart.")
-            return
-        if self._script is None:
-            if self._config is not config:
-                raise ValueError("script.file was added: this needs a restart.")
-            script = Script(self.engine, replacer, config.script.file, self._rank)
-            if self.registrations is not None:
-                script.registrations = ScriptRegistrations(script, self.registrations.functions, config.uac,
-                                                           lambda: self.control)
-            script.requests = self.requests
-            script.uac_request = RequestDescription()
-            script.authenticator = self.authenticator
-            script.statistics = self.statistics
-            script.features = self.features
-            script.hash_tables = self.features.hash_tables
-            name_callbacks(script, config)
-            script_file.start(script)
-            self.commands["app_python.reload"] = self._reload_script
-            self.commands["app_python.api_list"] = self._list_script_functions
-            self.engine.set_script(script)
-            self._script = script
-            self._apply_script_parameters(config)
-            return
-        script_file.start(self._script, config.script.file)
-        name_callbacks(self._script, config)
-        self._script.set_replacer(replacer)
-        self._apply_script_parameters(config)
-
-    def _apply_script_parameters(self, config: Config) -> None:
-        """The watchdog, and what of the uac module concerns scripts: the variables of uac_auth()."""
-        if self._watchdog is not None:
-            self._watchdog.stop()
-        self._watchdog = Watchdog(self._script, config.script)
-        uac = config.uac
-        names = (uac.auth_realm_avp, uac.auth_username_avp, uac.auth_password_avp)
-        self._script.auth_variables = tuple(map(pseudo_variable, names)) if all(names) else None
-
-    def _hear_events(self, config: Config) -> None:
-        """[[event]], and with a script uac.event_callback: who is told of the replies to requests of our own."""
-        sinks: list[Callable[..., None]] = []
-        if config.event:
-            sinks.append(EventSink(config.event, self.engine.transport, self._post).uac_reply)
-        if self._script is not None and config.uac.event_callback:
-            sinks.append(partial(self._script.uac_reply, config.uac.event_callback))
-        self.requests.on_event = partial(_tell_all, sinks) if sinks else None
+    def _equip(self, script: Script, config: Config) -> None:
+        """Give a script what its functions use."""
+        if self.registrations is not None:
+            script.registrations = ScriptRegistrations(script, self.registrations.functions, config.uac,
+                                                       lambda: self.control)
+        script.requests = self.requests
+        script.authenticator = self.authenticator
+        script.statistics = self.statistics
+        script.features = self.features
+        script.hash_tables = self.features.hash_tables
 
     def _post(self, name: str, *arguments: Any) -> None:
         if self.control is not None:
@@ -254,24 +179,8 @@ class AssembledEngine:
     @control.setter
     def control(self, control: Any) -> None:
         self._control = control
-        if self._script is not None:
-            self._script.control = control
-
-    def _reload_script(self) -> dict[str, int]:
-        """Command app_python.reload: execute the script's file anew; calls go on. Fault: so does the old script."""
-        try:
-            script_file.start(self._script)
-        except ValueError as error:
-            raise Fault(500, str(error)) from None
-        logger.info("the script is in force", extra=log.fields(file=self._script.file))
-        self._script_version += 1
-        return {"old": self._script_version - 1, "new": self._script_version}
-
-    def _list_script_functions(self) -> list[dict[str, str]]:
-        """Command app_python.api_list: what a script can call."""
-        return [{"name": f"KSR.{module}.{name}" if module else f"KSR.{name}"}
-                for module, functions in self._script.ksr.MODULES.items()
-                for name in dir(functions) if not name.startswith("_")]
+        if self.script is not None:
+            self.script.control = control
 
     async def _subscriber(self, table: str, username: str, domain: str | None) -> dict[str, str] | None:
         """A row of the subscriber table, which the control part reads. LookupError, a sentence, where there is none."""
@@ -285,17 +194,14 @@ class AssembledEngine:
 
     def close(self) -> None:
         """Stop what was begun and is still waiting."""
-        if self._watchdog is not None:
-            self._watchdog.stop()
-        if self._script is not None:
-            self._script.close()
+        self._scripting.close()
         self._subscribers.close()
         self.engine.close()
 
     @property
     def script(self) -> Script | None:
         """The script that every message goes to."""
-        return self._script
+        return self._scripting.script
 
     @property
     def active(self) -> int:
@@ -312,18 +218,3 @@ def _known_addresses(resolver, host: str, port: int) -> list[str] | None:
     """The addresses that a name is known to have, without asking anybody."""
     targets = resolver.cached(host, port) if resolver is not None else None
     return [f"{target.address}:{target.port}" for target in targets] if targets else None
-
-
-def name_callbacks(script: Script, config: Config) -> None:
-    """Tell the script which of its methods are called when, as [kemi] says."""
-    kemi = config.kemi
-    script.name_callbacks(*("" if name == "none" else name for name in (
-        kemi.reply_route_callback, kemi.onsend_route_callback, kemi.pre_routing_callback)))
-
-
-def _tell_all(sinks: list[Callable[..., None]], description: RequestDescription, response: Any) -> None:
-    for sink in sinks:
-        try:
-            sink(description, response)
-        except Exception:       # the others hear it all the same, and who sent the request gets the outcome
-            logger.exception("the event of a request of our own could not be told")

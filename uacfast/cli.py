@@ -57,7 +57,7 @@ def _run(path: str) -> int:
     if loaded is None:
         return 1
     log.setup(loaded.server.log_level, loaded.server.log_format)
-    for sentence in loaded.not_yet():
+    for sentence in loaded.without_effect():
         log.get("config").warning("%s", sentence, extra=log.fields(file=path))
     # The engine is loaded only when it is to run.
     from . import server
@@ -69,7 +69,7 @@ def _check(path: str) -> int:
     loaded = _load(path)
     if loaded is None:
         return 1
-    for sentence in loaded.not_yet():
+    for sentence in loaded.without_effect():
         print(f"{path}: warning: {sentence}", file=sys.stderr)
     print(f"{path}: ok")
     return 0

@@ -281,7 +281,7 @@ class Server:
         if await self._apply(wanted):
             await self._inform_all(lambda part: part.reloaded(wanted))
             log.setup(wanted.server.log_level, wanted.server.log_format)
-            for sentence in written.not_yet():
+            for sentence in written.without_effect():
                 logger.warning("%s", sentence, extra=log.fields(file=self._path))
             logger.info("the configuration is in force", extra=log.fields(file=self._path))
 

@@ -276,6 +276,16 @@ def test_mode_manual_stores_and_restores_replies_only(shared_proxy, caller, call
     assert (arrived.from_uri, arrived.to_uri) == (ALICE, BOB)
 
 
+def test_avps_for_the_original_names_change_nothing_for_routes(shared_proxy, caller, callee):
+    uac = {"restore_from_avp": "$avp(from)", "restore_to_avp": "$avp(to)"}
+    route = Route("all", replace_from=Replace(uri="sip:anon@edge.example"))
+    call = Call(caller, callee, shared_proxy(routes=(route,), uac=uac).address)
+    final, _ack = call.establish()
+    assert final.raw_value("From") == call.sent_invite.raw_value("From")
+    assert_restored_both_ways(call, "From", "sip:alice@example.com", "sip:anon@edge.example", "callee", "INVITE")
+    call.hang_up()
+
+
 def test_mode_names_have_no_case(shared_proxy, caller, callee):
     proxy = shared_proxy(routes=BOTH, uac={"restore_mode": "AUTO"} | SECRET)
     call = Call(caller, callee, proxy.address)

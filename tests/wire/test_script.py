@@ -47,11 +47,11 @@ def ksr_failure(self, msg):
 def scripted(start, tmp_path):
     """Starts a proxy with this script; script options and [server] keys can be given."""
 
-    def launch(text: str = EDGE, options: str = "", **server):
+    def launch(text: str = EDGE, options: str = "", uac: dict | None = None, **server):
         path = tmp_path / "edge.py"
         path.write_text(script_text(text))
         configuration = Configuration(
-            listen=(f"udp:127.0.0.1:{free_port()}",), routes=(), server=server,
+            listen=(f"udp:127.0.0.1:{free_port()}",), routes=(), server=server, uac=uac or {},
             extra=f'\n[script]\nfile = "{path}"\n{options}\n')
         proxy = start(configuration)
         proxy.script = path
@@ -71,6 +71,23 @@ def test_calls(scripted, endpoint, callee, workers):
             exchange = call.exchange(who, "INVITE")
             assert exchange.reply.get("From") == exchange.sent.get("From")
         call.hang_up("callee")
+
+
+def test_names_as_they_came_are_in_avps(scripted, caller, callee):
+    """restore_from_avp, restore_to_avp: the next hop hears who called, and the caller what the script says."""
+    armed = 'KSR.tm.t_on_failure("ksr_failure")'
+    text = EDGE.replace(armed, f"""KSR.uac.uac_replace_to_uri("sip:carol@gotham.example")
+        KSR.hdr.append("X-Caller: %s\\r\\n" % KSR.pv.get("$avp(caller)"))
+        KSR.pv.sets("$avp(called)", "Bobby <sip:bob@example.org>")
+        {armed}""")
+    proxy = scripted(text, uac={"restore_from_avp": "$avp(caller)", "restore_to_avp": "$avp(called)"})
+    call = Call(caller, callee, proxy.address)
+    final, _ack = call.establish()
+    assert call.received_invite.get("X-Caller") == '"Alice A" <sip:alice@example.com>'
+    assert (call.received_invite.from_uri, call.received_invite.to_uri) == ("sip:anon@anonymous.invalid",
+                                                                            "sip:carol@gotham.example")
+    assert final.get("From") == call.sent_invite.get("From")
+    assert final.get("To") == f"Bobby <sip:bob@example.org>;tag={call.to_tag}"
 
 
 def test_failure_route_finds_another_callee(scripted, caller, callee, endpoint):

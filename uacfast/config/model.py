@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 from . import control
 from . import values as v
 from .control import ControlAddress
-from .schema import Table, keys_of
+from .schema import Table
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -149,8 +149,9 @@ class Uac(Table, frozen=True, kw_only=True):
     restore_mode: v.RestoreMode = "auto"               # none, manual or auto
     restore_dlg: v.Flag = False                        # keep the values in the dialog, not in Record-Route
     restore_passwd: v.SecretText = ""                  # obscures the stored values; the same on all nodes
-    restore_from_avp: v.Avp = ""                       # AVP that keeps the original From
-    restore_to_avp: v.Avp = ""                         # AVP that keeps the original To
+    restore_from_avp: v.Avp = ""                       # AVP that a script finds the original From in, and may change:
+    #                                                    replies show what is in it. Routes need none
+    restore_to_avp: v.Avp = ""                         # the same for To
     restore_display: v.Flag = True                     # our own: bring display names back too
     restore_seal: Annotated[tuple[v.SealKey, ...], v.EMPTY_IS_UNSET] = ()   # our own: keys that authenticate the
     #                                                    stored values; the first signs, all verify; none: not sealed
@@ -437,14 +438,8 @@ class Route(Table, frozen=True, kw_only=True):
         return tuple(ipaddress.ip_network(text) for text in self.source)
 
 
-# Keys that are read and checked, but whose feature this version does not have, with what happens instead.
-_NOT_YET_UAC = {
-    "restore_from_avp": "replies are restored from what the transaction keeps",
-    "restore_to_avp": "replies are restored from what the transaction keeps",
-}
-
-
-_FOR_SCRIPTS = ("auth_realm_avp", "auth_username_avp", "auth_password_avp", "event_callback")
+# Keys of [uac] that are read and checked, but do something only in scripts.
+FOR_SCRIPTS = ("auth_realm_avp", "auth_username_avp", "auth_password_avp", "event_callback")
 
 
 class Config(Table, frozen=True, kw_only=True):
@@ -470,11 +465,11 @@ class Config(Table, frozen=True, kw_only=True):
     usrloc: Usrloc = field(default_factory=Usrloc)
     route: tuple[Route, ...] = ()
 
-    def not_yet(self) -> list[str]:
-        """One sentence for each key that differs from its default and has no effect in this version."""
-        sentences = _without_effect(self.uac, "uac", "", _NOT_YET_UAC)
+    def without_effect(self) -> list[str]:
+        """One sentence for each key that differs from its default and has no effect beside the others."""
+        sentences = []
         if not self.script.file:
-            sentences += [f"uac.{name} has no effect without script.file: it is for scripts" for name in _FOR_SCRIPTS
+            sentences += [f"uac.{name} has no effect without script.file: it is for scripts" for name in FOR_SCRIPTS
                           if getattr(self.uac, name)]
             if self.kemi != Kemi():
                 sentences.append("[kemi] has no effect without script.file: it is for scripts")
@@ -486,9 +481,3 @@ class Config(Table, frozen=True, kw_only=True):
         if self.script.file and self.route:
             sentences.append("[[route]] has no effect beside script.file: the script decides about every request")
         return sentences
-
-
-def _without_effect(table: Table, place: str, named: str, effects: dict[str, str]) -> list[str]:
-    keys = keys_of(type(table))
-    return [f"{place}.{name}{named} has no effect in this version: {effect}" for name, effect in effects.items()
-            if getattr(table, name) != keys[name].default]

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from uacfast.routing.pv import text_template
+from uacfast.routing.pv.stores import avp_name
 from uacfast.routing.regex import compile_regex
 from uacfast.routing.template import Template
 from uacfast.store import StoreError, parse_url
@@ -48,7 +49,7 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[
                         r"[A-Za-z0-9_])?)*\.?")
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")                                   # RFC 3261 §25.1 token
-_AVP = re.compile(r"\$avp\([^()\s]+\)|\$\(avp\([^()\s]+\)\)")
+_AVP = re.compile(r"\$avp\(([^()\s]+)\)|\$\(avp\(([^()\s]+)\)\)")
 _PSEUDO_VARIABLE = re.compile(r"\$(?:[A-Za-z_(])")
 _SIP_URI = re.compile(r"sips?:(?:[^@\s<>\"]+@)?(?P<host_port>(?:\[[0-9A-Fa-f:.]+\]|[^\s:;?@\[\]<>\"]+)(?::[0-9]+)?)"
                       r"(?:[;?][^\s<>\"]*)?", re.IGNORECASE)
@@ -220,9 +221,21 @@ def _restore_mode(text: str) -> str:
     return mode
 
 
-def _avp(text: str) -> str:
-    if text and not _AVP.fullmatch(text):
+def avp_key(text: str) -> str | int | None:
+    """What an AVP is kept under, None for an empty text. ValueError(what was expected)."""
+    if not text:
+        return None
+    written = _AVP.fullmatch(text)
+    if not written or "$" in written[written.lastindex]:
         raise ValueError("an AVP such as $avp(saved_from)")
+    try:
+        return avp_name(written[written.lastindex])
+    except ValueError:
+        raise ValueError("an AVP such as $avp(saved_from) or $avp(i:5)") from None
+
+
+def _avp(text: str) -> str:
+    avp_key(text)
     return text
 
 

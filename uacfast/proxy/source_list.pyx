@@ -39,6 +39,16 @@ cdef class SourceGroup:
         return len(self.rows)
 
 
+def compiled_sources(rows):
+    """{group: {port: (networks as text, Networks)}} for SourceList.use(). ValueError, a sentence, for a network that is
+    none."""
+    groups = {}
+    for number, network, port in rows:
+        groups.setdefault(number, {}).setdefault(port, []).append(network)
+    return {number: {port: (networks, Networks(networks)) for port, networks in ports.items()}
+            for number, ports in groups.items()}
+
+
 cdef class SourceList:
     """All groups. `rows`: (group, network as text, port); ValueError, a sentence, for a network that is none."""
 
@@ -48,19 +58,17 @@ cdef class SourceList:
 
     def replace(self, rows):
         """Let these rows be the whole list; after a ValueError the old ones still are."""
+        self.use(compiled_sources(rows))
+
+    def use(self, compiled):
+        """Let what compiled_sources() made be the whole list."""
         cdef SourceGroup group
-        sorted_rows = {}
-        for number, network, port in rows:
-            sorted_rows.setdefault(number, {}).setdefault(port, []).append(network)
-        made = {number: {port: Networks(networks) for port, networks in ports.items()}
-                for number, ports in sorted_rows.items()}
-        for number in set(self.groups) | set(made):
+        for number in set(self.groups) | set(compiled):
             group = self.group(number)
-            ports = made.get(number, {})
-            group.rows = [(network, port) for port, networks in sorted_rows.get(number, {}).items()
-                          for network in networks]
-            group.any_port = ports.pop(0, None)
-            group.by_port = ports
+            ports = compiled.get(number, {})
+            group.rows = [(network, port) for port, (networks, _) in ports.items() for network in networks]
+            group.by_port = {port: made for port, (_, made) in ports.items()}
+            group.any_port = group.by_port.pop(0, None)
 
     cpdef SourceGroup group(self, int number):
         """The group of this number; an empty one when the list has no row for it yet."""

@@ -107,6 +107,7 @@ cdef class ScriptRuntime(ScriptHost):        # one per worker: what all KSR modu
     cdef readonly Replacer replacer          # From and To
     cdef public Authenticator authenticator  # uac_auth()
     cdef public tuple auth_variables         # auth_realm_avp, auth_username_avp, auth_password_avp as pseudo-variables
+    cdef public tuple restore_avps           # keys of restore_from_avp and restore_to_avp, each may be None; None: neither
     cdef public object registrations         # uac_reg_*; None: nothing is registered
     cdef public object dialogs               # dialog; None: dialogs are not tracked
     cdef public object control               # the control part (Engine.control); None: there is none

@@ -48,7 +48,7 @@ cdef class ScriptTransactions(ScriptRuntime):
     cdef bint open_stored(self, MessageContext context, Transaction *transaction) noexcept
     cdef bint run_branch_route(self, MessageContext context, TransactionState state)
 
-    cdef Forwarder forwarder(self) noexcept
+    cdef Forwarder forwarder(self)
 
 
 cdef bint is_waiting(const Transaction *transaction) noexcept

@@ -81,7 +81,7 @@ cdef class ScriptTransactions(ScriptRuntime):
         ScriptRuntime.__init__(self)
         self.free_messages = []
 
-    cdef Forwarder forwarder(self) noexcept:
+    cdef Forwarder forwarder(self):
         return self.engine.forwarder
 
     # --- matching ------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from uacfast.routing.context cimport (
     ROUTE_BRANCH, ROUTE_BRANCH_FAILURE, ROUTE_EVENT, ROUTE_FAILURE, ROUTE_NONE, ROUTE_ONSEND, ROUTE_REPLY,
     ROUTE_REQUEST, kept, str_of,
 )
+from uacfast.routing.original_names cimport take_names
 from uacfast.routing.relaying cimport is_waiting, set_branch_flags, state_of, suspended_branch
 from uacfast.routing.script_exit import ScriptDrop
 from uacfast.sip.message cimport no_text, text_of
@@ -271,6 +272,8 @@ cdef class Script(ScriptTransactions):
         cdef bint dropped
         if branch != NULL:
             state = state_of(branch.transaction)
+            if self.restore_avps is not None and state is not None:
+                take_names(self, state, branch.transaction, self.engine.table)
         if not self.has_reply_route and not self.has_pre_routing and (state is None or state.on_reply == ""):
             return True
         if not response.parse_addresses():

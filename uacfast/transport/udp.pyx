@@ -104,27 +104,31 @@ cdef class UdpTransport:
     def add_own_name(self, str host, int port=5060):
         """Let requests and Route values for host:port count as ours (Kamailio's `alias`)."""
         cdef OwnName *name
-        cdef bytes text = bracketed(host).lower().encode()
+        cdef bytes text = own_name(host)
         if self.own_name_count == OWN_NAMES:
             raise ValueError(f"At most {OWN_NAMES} own names are possible.")
-        if len(text) > 255:
-            raise ValueError(f"The name {host!r} is longer than a host name can be.")
         name = &self.own_names[self.own_name_count]
         memcpy(name.host, <const char *>text, len(text))
         name.host_length = len(text)
         name.port = <uint16_t>port
         self.own_name_count += 1
 
-    def add_alias(self, str name):
-        """The same for "host[:port]"."""
-        self.add_own_name(*split_host_port(name))
+    def check_aliases(self, names):
+        """ValueError, a sentence, when use_aliases() would refuse these."""
+        if 2 * self.socket_count + len(names) > OWN_NAMES:
+            raise ValueError(f"At most {OWN_NAMES} own names are possible.")
+        for name in names:
+            own_name(split_host_port(name)[0])
 
-    def forget_own_names(self):
-        """Keep the sockets' own addresses only, before a reload names the others anew."""
+    def use_aliases(self, names):
+        """Let each "host[:port]" count as ours beside the sockets' own addresses, in place of those that did before."""
+        self.check_aliases(names)
         self.own_name_count = 0
         for i in range(self.socket_count):
             self.add_own_name(*address_tuple(&self.sockets[i].address))
             self.add_own_name(*split_host_port(self.sockets[i].sent_by[:self.sockets[i].sent_by_length].decode()))
+        for name in names:
+            self.add_own_name(*split_host_port(name))
 
     def take_sent(self):
         """In capture mode: [(octets, (host, port), socket index)] since the last call."""
@@ -256,6 +260,14 @@ cdef int sent_by_port(const LocalSocket *local, uint32_t host_length) noexcept:
 def bracketed(str host):
     """IPv6 addresses get the brackets that SIP wants round them."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+cdef bytes own_name(str host):
+    """A host as names of ours are kept. ValueError, a sentence, when it is too long."""
+    cdef bytes text = bracketed(host).lower().encode()
+    if len(text) > 255:
+        raise ValueError(f"The name {host!r} is longer than a host name can be.")
+    return text
 
 
 def split_host_port(str text, int default=5060):

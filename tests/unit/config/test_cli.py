@@ -41,11 +41,11 @@ def test_check_tells_every_error(write, capsys):
 
 
 def test_check_warns_of_keys_without_effect(write, capsys):
-    path = write(LISTEN + "[uac]\nrestore_from_avp = '$avp(f)'\n")
+    path = write(LISTEN + "[uac]\nevent_callback = 'on_event'\n")
     assert cli.main(["check", path]) == 0
     out, err = capsys.readouterr()
     assert out == f"{path}: ok\n"
-    assert err.startswith(f"{path}: warning: uac.restore_from_avp has no effect in this version: ")
+    assert err.startswith(f"{path}: warning: uac.event_callback has no effect without script.file")
     assert err.count("\n") == 1
 
 
@@ -91,14 +91,14 @@ def server(monkeypatch):
 def test_run(write, server, caplog):
     calls, levels = server
     path = write(LISTEN + "[server]\nlog_level = 'debug'\nlog_format = 'json'\n"
-                 "[uac]\nrestore_to_avp = '$avp(t)'\n[[route]]\nname = 'in'\ndialog = 1\n")
+                 "[uac]\nevent_callback = 'on_event'\n[[route]]\nname = 'in'\ndialog = 1\n")
     assert cli.main(["run", path]) == 7
     (given, config), = calls
     assert given == path and isinstance(config, Config) and config.route[0].dialog
     assert levels == [("debug", "json")]
     record, = caplog.records
     assert record.name == "uacfast.config" and record.levelname == "WARNING"
-    assert record.getMessage().startswith("uac.restore_to_avp has no effect in this version: ")
+    assert record.getMessage().startswith("uac.event_callback has no effect without script.file")
 
 
 def test_run_with_errors_starts_nothing(write, server, capsys):

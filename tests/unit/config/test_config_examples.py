@@ -23,7 +23,7 @@ def chapters(text):
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
 def test_example_passes_without_warning(path):
-    assert load(str(path)).not_yet() == []
+    assert load(str(path)).without_effect() == []
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -52,7 +52,7 @@ def test_commented_values_of_full_are_valid():
 
 def test_starter_hides_from_and_relays():
     config = parse(STARTER)
-    assert config.not_yet() == []
+    assert config.without_effect() == []
     assert config.listen[0].address == ("127.0.0.1", 5060)
     route, = config.route
     assert route.method == ("INVITE",) and route.relay == ("sip:127.0.0.1:5080",) and route.record_route

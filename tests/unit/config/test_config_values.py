@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from uacfast.config import Config, Credential, Ha1, Listen, Replacement, Reply, RequestTo, parse
-from uacfast.config.values import has_pseudo_variables
+from uacfast.config.values import avp_key, has_pseudo_variables
 
 LISTEN = '[[listen]]\nuri = "udp:127.0.0.1:5060"\n'
 
@@ -17,7 +17,7 @@ def read(text):
 def test_defaults():
     config = read("")
     assert config == Config(listen=(Listen(uri="udp:127.0.0.1:5060"),))
-    assert config.not_yet() == []
+    assert config.without_effect() == []
     assert (config.tm.fr_timer, config.tm.fr_inv_timer, config.tm.wt_timer) == (30_000, 120_000, 32_000)
     assert (config.tm.retr_timer1, config.tm.retr_timer2) == (500, 4_000)
     assert config.server.batch_pause == 500 and config.server.drain_timeout == 60
@@ -132,10 +132,16 @@ def test_pseudo_variables():
     assert not has_pseudo_variables("sip:a$1@x") and not has_pseudo_variables("cost: $$rU")
 
 
-def test_not_yet():
+@pytest.mark.parametrize("text,key", [
+    ("", None), ("$avp(f)", "f"), ("$(avp(f))", "f"), ("$avp(s:f)", "f"), ("$avp(i:5)", 5)])
+def test_avp_keys(text, key):
+    assert avp_key(text) == key
+
+
+def test_keys_without_effect():
     config = read("""[uac]
 restore_from_avp = "$avp(from)"
-restore_to_avp = "$avp(to)"
+event_callback = "on_event"
 credential = ["u:secret:p"]
 [[route]]
 dialog = true
@@ -143,11 +149,10 @@ dialog = true
 name = "inbound"
 request_to = { user = "$fU" }
 """)
-    sentences = config.not_yet()
-    assert [sentence.split(" has no effect in this version: ")[0] for sentence in sentences[:2]] == [
-        "uac.restore_from_avp", "uac.restore_to_avp"]
-    assert sentences[2:] == ['route[1] (route "inbound") asks for accounts, and uac.reg_db_url is not set: '
-                             "its requests are answered 404"]
+    sentences = config.without_effect()
+    assert sentences == ["uac.event_callback has no effect without script.file: it is for scripts",
+                         'route[1] (route "inbound") asks for accounts, and uac.reg_db_url is not set: '
+                         "its requests are answered 404"]
     assert "secret" not in "".join(sentences)
 
 

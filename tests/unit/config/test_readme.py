@@ -22,13 +22,13 @@ def test_minimal_is_the_example():
 
 def test_gateway_has_full_effect():
     config = parse(GATEWAY)
-    assert config.not_yet() == []
+    assert config.without_effect() == []
     assert [route.name for route in config.route] == ["outbound", "nobody else"]
 
 
 def test_trunk_has_full_effect():
     config = parse(TRUNK)
-    assert config.not_yet() == []
+    assert config.without_effect() == []
     assert [route.name for route in config.route] == ["from-the-carriers", "to-the-carrier"]
 
 

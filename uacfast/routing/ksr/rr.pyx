@@ -7,6 +7,7 @@ from uacfast.leaves.sip_scan cimport (
 from uacfast.proxy.route_set cimport ROUTE_TAKEN, follow_route
 from uacfast.routing.context cimport ROUTE_NONE, ROUTE_REPLY, ROUTE_REQUEST, kept, str_of
 from uacfast.routing.ksr.tm cimport expression
+from uacfast.routing.original_names cimport keep_name
 from uacfast.routing.relaying cimport ScriptTransactions
 from uacfast.sip.message cimport SipMessage, literal, no_text, text_of
 
@@ -22,12 +23,19 @@ cdef class RrModule(KsrModule):
         cdef MessageContext context = self.runtime.context
         cdef SipMessage message = context.message
         cdef Forwarder forwarder
+        cdef const char *had_from
+        cdef const char *had_to
         if context.kind != ROUTE_REQUEST or sip_first_header(&message.index, SIP_HEADER_ROUTE) == NULL:
             return -1
         forwarder = self.runtime.engine.forwarder
         message.next_hop = no_text()
+        had_from, had_to = message.upstream_from.at, message.upstream_to.at
         if forwarder.take_routes(message) != ROUTE_TAKEN:
             return -1
+        if message.upstream_from.at != had_from:
+            keep_name(self.runtime, True)
+        if message.upstream_to.at != had_to:
+            keep_name(self.runtime, False)
         if message.to.tag.at == NULL and not follow_route(message, &forwarder.routes, forwarder.routes_taken):
             return -1
         context.destination_uri = str_of(message.next_hop) if message.next_hop.at != NULL else None

@@ -3,6 +3,7 @@ from uacfast.leaves.sip_text cimport sip_text
 from uacfast.routing.context cimport (
     KsrModule, MessageContext, ROUTE_BRANCH, ROUTE_BRANCH_FAILURE, ROUTE_FAILURE, ROUTE_REQUEST, TransactionState, kept, str_of,
 )
+from uacfast.routing.original_names cimport keep_name
 from uacfast.sip.digest cimport Secret
 from uacfast.sip.message cimport NameReplacement, SipMessage, no_text, text_of
 from uacfast.sip.plan cimport StoredPlan
@@ -42,6 +43,7 @@ cdef class UacModule(KsrModule):
             return -1
         if uri:
             context.replaced |= 1 << <int>which
+            keep_name(self.runtime, which == REPLACE_FROM)
         return 1
 
     def uac_replace_from(self, str display not None, str uri not None):
@@ -57,14 +59,20 @@ cdef class UacModule(KsrModule):
     def uac_replace_to_uri(self, str uri not None):
         return self.replace(REPLACE_TO, None, uri)
 
+    cdef int restore(self, ReplacedHeader which):
+        cdef MessageContext context = self.runtime.context
+        if context.kind != ROUTE_REQUEST or not self.runtime.replacer.restore(context.message, which):
+            return -1
+        # Upstream the parameter of From is about To.
+        keep_name(self.runtime, (which == REPLACE_FROM) != context.message.upstream)
+        return 1
+
     def uac_restore_from(self):
         """Restore by hand what loose_route() found in our Route value: 1, or -1 when nothing is stored."""
-        cdef MessageContext context = self.runtime.context
-        return 1 if context.kind == ROUTE_REQUEST and self.runtime.replacer.restore(context.message, REPLACE_FROM) else -1
+        return self.restore(REPLACE_FROM)
 
     def uac_restore_to(self):
-        cdef MessageContext context = self.runtime.context
-        return 1 if context.kind == ROUTE_REQUEST and self.runtime.replacer.restore(context.message, REPLACE_TO) else -1
+        return self.restore(REPLACE_TO)
 
     # --- requests of our own -------------------------------------------------------------------------------------
 
