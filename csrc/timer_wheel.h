@@ -2,8 +2,10 @@
 #ifndef UACFAST_TIMER_WHEEL_H
 #define UACFAST_TIMER_WHEEL_H
 #include <stdint.h>
-#define TIMER_WHEEL_LEVELS 4
-#define TIMER_WHEEL_SLOTS 256
+#define TIMER_WHEEL_LEVELS 3
+#define TIMER_WHEEL_LOW_BITS 12   /* the lowest level has 2^12 slots: at 10 ms a turn of 41 s, longer than Timer L */
+#define TIMER_WHEEL_HIGH_BITS 8   /* the others 2^8 */
+#define TIMER_WHEEL_SLOTS ((1 << TIMER_WHEEL_LOW_BITS) + (TIMER_WHEEL_LEVELS - 1) * (1 << TIMER_WHEEL_HIGH_BITS))
 typedef struct timer_entry {
     struct timer_entry *next, **link;   /* link: what points at us; NULL when not running */
     uint64_t due;                       /* ms */
@@ -14,8 +16,8 @@ typedef struct {
     uint64_t tick;                      /* now / resolution */
     uint32_t resolution;                /* ms per tick */
     uint64_t running;                   /* timers running */
-    timer_entry *slots[TIMER_WHEEL_LEVELS][TIMER_WHEEL_SLOTS];
-    uint64_t used[TIMER_WHEEL_LEVELS][TIMER_WHEEL_SLOTS / 64];   /* a bit for each slot that is not empty */
+    timer_entry *slots[TIMER_WHEEL_SLOTS];     /* of all levels, one after the other */
+    uint64_t used[TIMER_WHEEL_SLOTS / 64];     /* a bit for each slot that is not empty */
     timer_entry *expired, **expired_end;
 } timer_wheel;
 /* The wheel may not move in memory. A timer is zeroed before its first start. */

@@ -2,10 +2,6 @@ from libc.stdint cimport uint32_t, uint64_t
 
 
 cdef extern from "timer_wheel.h" nogil:
-    enum:
-        TIMER_WHEEL_LEVELS
-        TIMER_WHEEL_SLOTS
-
     ctypedef struct timer_entry:
         timer_entry *next
         timer_entry **link

@@ -7,10 +7,11 @@ from uacfast.testing.leaves import TimerWheel
 
 TIMERS = 12
 NEVER = (1 << 64) - 1
-# Spans round the borders of the levels (256, 256^2, 256^3, 256^4 ticks), and everything between and beyond.
+# Spans round the borders of the levels (2^12, 2^20, 2^28 ticks), and everything between and beyond.
 spans = st.one_of(
     st.integers(0, 600),
-    st.builds(lambda power, near: max(0, 256 ** power + near), st.integers(1, 5), st.integers(-300, 300)),
+    st.builds(lambda bits, near: max(0, (1 << bits) + near), st.sampled_from([12, 20, 28, 36]),
+              st.integers(-5000, 5000)),
     st.integers(0, 48).flatmap(lambda bits: st.integers(0, 1 << bits)),
 )
 
