@@ -50,6 +50,8 @@ def parser():
     add("--runs", type=count, help="rounds over all systems")
     add("--ring-ms", type=float, default=20, help="180 to 200")
     add("--hold-ms", type=float, default=20, help="ACK to BYE")
+    add("--keep-awake", action="store_true", help="keep the CPUs from going idle, which costs each wake-up less "
+        "(rate, find-max, workers)")
     add("--retries", type=int, default=1, help="repeat a run this often while others use the machine")
     add("--json", metavar="FILE", help="write all records there")
     add("--markdown", action="store_true", help="print tables as in docs/performance.md")
@@ -96,7 +98,7 @@ def plan_of(options):
     start = StartOptions(scenario=scenario, uacfast_command=options.uacfast_command,
                          uacfast_config=options.uacfast_config, kamailio_memory_mb=options.kamailio_memory)
     return runs.Plan(options.rate, getattr(options, "seconds", 1.0), start, options.warm, scenario, options.ring_ms,
-                     options.hold_ms, pinning(options.pin), options.retries)
+                     options.hold_ms, pinning(options.pin), options.retries, options.keep_awake)
 
 
 def say(record):

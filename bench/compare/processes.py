@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -73,6 +75,30 @@ class Child:
 
     def __exit__(self, *exception):
         self.stop()
+
+
+class IdleSpinners:
+    """Context manager: keeps CPUs from going idle, with work that gives way to all other (SCHED_IDLE).
+
+    What a program costs includes what it costs to begin again on a CPU that had gone to sleep, which under a
+    hypervisor is far more than on bare metal; with spinners that part is gone. `cpus`: set of CPU numbers."""
+    SCRIPT = "import os\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
+
+    def __init__(self, cpus):
+        self.folder = tempfile.TemporaryDirectory(prefix="uacfast-bench-")
+        self.children = [Child(f"spinner-{cpu}", [sys.executable, "-c", self.SCRIPT], self.folder.name, {cpu})
+                         for cpu in sorted(cpus)]
+
+    def pids(self):
+        return [child.pid for child in self.children]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for child in self.children:
+            child.stop()
+        self.folder.cleanup()
 
 
 def in_session(pid, session):

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 
 from .load import Load, LoadOptions, problems
-from .processes import cpu_us, dropped_datagrams, process_ids, pss_kb, stolen_us
+from .processes import IdleSpinners, cpu_us, dropped_datagrams, process_ids, pss_kb, stolen_us
 from .systems import RunningSystem, StartOptions
 
 CLOSE_BEFORE_END = 0.15        # s; the window closes while calls still start, so no idle tail is measured
@@ -25,11 +25,18 @@ class Plan:
     hold_ms: float = 20
     cpus: tuple = (None, None)
     retries: int = 1
+    keep_awake: bool = False       # no CPU that is used goes idle meanwhile
     other_percent_max: float = 8.0
     stolen_percent_max: float = 2.0
 
     def warm_up(self, system):
         return system.linger if self.warm is None else self.warm
+
+    def awake(self):
+        """The CPUs that must not go idle."""
+        if not self.keep_awake:
+            return set()
+        return set().union(*(cpus or os.sched_getaffinity(0) for cpus in self.cpus))
 
 
 def sleep_until(moment):
@@ -46,9 +53,9 @@ class Reading:
     stolen_us: float
 
     @classmethod
-    def take(cls, running, load):
+    def take(cls, running, load, spinners):
         system, generator = running.pids(), load.child.tree()
-        known = {*system, *generator, os.getpid()}
+        known = {*system, *generator, *spinners.pids(), os.getpid()}
         system_us, load_us = cpu_us(system), cpu_us(generator)
         return cls(time.monotonic(), system_us, load_us, cpu_us([p for p in process_ids() if p not in known]),
                    stolen_us())
@@ -64,15 +71,15 @@ def measure(system, plan):
     calls = round(plan.rate * (warm + plan.seconds))
     record = {"system": system.name, "scenario": plan.scenario, "rate": plan.rate, "calls": calls, "warm_s": warm,
               "workers": plan.start.workers}
-    with RunningSystem(system, plan.start, plan.cpus[0]) as running:
+    with IdleSpinners(plan.awake()) as spinners, RunningSystem(system, plan.start, plan.cpus[0]) as running:
         record["pss_idle_kb"] = pss_kb(running.pids())
-        dropped = dropped_datagrams()
         options = load_options(plan, system, calls, measure_from=warm)
         with Load(running.ports, options, running.folder.name, plan.cpus[1], plan.start.build) as load:
             sleep_until(load.started + warm)
-            first = Reading.take(running, load)
+            first = Reading.take(running, load, spinners)
+            dropped = dropped_datagrams()
             sleep_until(load.started + calls / plan.rate - CLOSE_BEFORE_END)
-            last = Reading.take(running, load)
+            last = Reading.take(running, load, spinners)
             record["pss_loaded_kb"] = pss_kb(running.pids())
             result = load.result()
         record["dropped_datagrams"] = dropped_datagrams() - dropped
@@ -119,7 +126,8 @@ def rate(systems, plan, runs, say):
 
 
 def is_steady(record):
-    """Less than 0.1 % failed or retransmitted, p99 of the post-dial delay below 100 ms, pace kept."""
+    """Less than 0.1 % failed or retransmitted, no receive buffer overflowed after the warm-up, p99 of the post-dial
+    delay below 100 ms, pace kept."""
     delay = record["delay_ms"]["setup" if record["scenario"] == "options" else "post_dial"]
     return (record["kept_pace"] and not record["dropped_datagrams"]
             and record["ok"] >= record["calls"] * (1 - STEADY_RETRANSMISSIONS)

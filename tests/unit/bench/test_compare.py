@@ -8,7 +8,16 @@ import pytest
 
 from bench.compare import __main__ as command
 from bench.compare import report, runs
-from bench.compare.processes import BenchmarkError, Child, cpu_us, free_udp_ports, in_session, pss_kb, wait_until
+from bench.compare.processes import (
+    BenchmarkError,
+    Child,
+    IdleSpinners,
+    cpu_us,
+    free_udp_ports,
+    in_session,
+    pss_kb,
+    wait_until,
+)
 from bench.compare.systems import SYSTEMS, Kamailio, RunningSystem, StartOptions, System
 from bench.compare.verify import verify
 
@@ -65,6 +74,18 @@ def test_a_disturbed_run_is_repeated_and_the_quietest_kept():
 
     assert runs.measure_quietly(SYSTEMS["relay"], replace(PLAN, retries=2), measure_once)["other_percent"] == 20.0
     assert list(disturbances) == [1.0]
+
+
+def test_spinners_give_way_to_all_other_work_and_end():
+    cpus = {max(os.sched_getaffinity(0))}
+    with IdleSpinners(cpus) as spinners:
+        pid, = spinners.pids()
+        wait_until(lambda: os.sched_getscheduler(pid) == os.SCHED_IDLE, 10, "the spinner")
+        assert os.sched_getaffinity(pid) == cpus
+    assert not os.path.exists(f"/proc/{pid}")
+    assert replace(PLAN, cpus=(cpus, cpus)).awake() == set()
+    assert replace(PLAN, cpus=(cpus, cpus), keep_awake=True).awake() == cpus
+    assert replace(PLAN, keep_awake=True).awake() == os.sched_getaffinity(0)
 
 
 def test_flatness_of_flat_and_growing_memory():
