@@ -1334,6 +1334,10 @@ class _Sl:
     def send_reply_mode(self, code: int, reason: str, mode: int) -> int:
         """send_reply(); mode 1: without state even though there is a transaction."""
 
+    def sl_forward_reply(self, code: str, reason: str) -> int:
+        """Send a copy of the reply at hand on by its Via, as it is now; the reply itself goes its way as well, unless it
+        is dropped. The copy has `code`, of the same class, and `reason` in place of its own; "": as they are."""
+
     def sl_reply_error(self) -> int:
         """Answer with what went wrong last inside a function; 500 when nothing did."""
 

@@ -69,6 +69,7 @@ cdef class Engine(SendFailureListener):
     cdef void ack(self, SipMessage message) noexcept
     cdef void cancel(self, SipMessage message, const udp_address *reply_to) noexcept
     cdef void stray_response(self, SipMessage message) noexcept
+    cdef bint forward_response(self, SipMessage message) noexcept
     cdef void run_timers(self) noexcept
     cdef void flush(self) noexcept
     cdef void pause(self, int received) noexcept

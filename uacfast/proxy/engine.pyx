@@ -749,16 +749,9 @@ cdef class Engine(SendFailureListener):
     cdef void stray_response(self, SipMessage message) noexcept:
         """A response without transaction, after a restart for instance: by default it travels on when it carries a
         Record-Route of ours, with From and To restored from that (engine X6)."""
-        cdef sip_via next_via
-        cdef const sip_header *header
-        cdef sip_text rest
-        cdef udp_address destination
         cdef sip_text parameters = no_text()
-        cdef text_writer out
-        cdef char *space
-        cdef uint32_t capacity
         cdef uint32_t difference = 0
-        cdef int socket, owner
+        cdef int owner
         if self.workers > 1:
             owner = self.table.local_owner(message.via.branch)
             if 0 <= owner < self.workers and owner != self.worker:
@@ -770,34 +763,47 @@ cdef class Engine(SendFailureListener):
         message.reset_plan()
         if not self.own_record_route(message, &parameters) and self.settings.stray_replies != STRAY_FORWARD:
             return
-        header = sip_first_header(&message.index, SIP_HEADER_VIA)
+        if parameters.at != NULL:
+            self.forwarder.listener.stray_response(message, parameters)
+            if stored_difference(parameters, &difference) and difference < message.cseq.number:
+                message.replace_cseq(message.cseq.number - difference)
+        if self.forward_response(message):
+            self.counters.at[DROP_STRAY_RESPONSE] -= 1
+            self.counters.at[COUNT_STRAY_RESPONSES_FORWARDED] += 1
+
+    cdef bint forward_response(self, SipMessage message) noexcept:
+        """Send a response, edits applied, to where the second Via came from (RFC 3261 §16.11); False: it names nobody."""
+        cdef const sip_header *header = sip_first_header(&message.index, SIP_HEADER_VIA)
+        cdef sip_via next_via
+        cdef sip_text rest
+        cdef udp_address destination
+        cdef text_writer out
+        cdef char *space
+        cdef uint32_t capacity
+        cdef int socket
         if message.via.next != NULL:
             rest = text_of(message.via.next,
                            <uint32_t>(header.value.at + header.value.length - message.via.next))
         else:
             if header.next == 0:
-                return      # it was for ourselves
+                return False      # it was for ourselves
             rest = message.index.headers[header.next - 1].value
         if sip_via_parse(rest, &next_via) != 0 or self.transport.is_own(next_via.host, next_via.port):
-            return
+            return False
         if not address_from_text(next_via.received if next_via.received.at != NULL else next_via.host,
                                  next_via.rport if next_via.rport else (next_via.port if next_via.port else 5060),
                                  &destination) or not address_is_usable(&destination):
-            return
-        if parameters.at != NULL:
-            self.forwarder.listener.stray_response(message, parameters)
-            if stored_difference(parameters, &difference) and difference < message.cseq.number:
-                message.replace_cseq(message.cseq.number - difference)
+            return False
         socket = self.transport.socket_towards(&destination, message.socket)
         capacity = datagram_space(message.index.length + message.scratch_used + 16)
         space = self.transport.reserve(capacity)
         if socket < 0 or space == NULL or not remove_top_via(message):
-            return
+            return False
         text_writer_start(&out, space, capacity)
-        if write_message(message, &out):
-            self.transport.commit(text_writer_length(&out), socket, &destination, 0)
-            self.counters.at[DROP_STRAY_RESPONSE] -= 1
-            self.counters.at[COUNT_STRAY_RESPONSES_FORWARDED] += 1
+        if not write_message(message, &out):
+            return False
+        self.transport.commit(text_writer_length(&out), socket, &destination, 0)
+        return True
 
     cdef bint own_record_route(self, SipMessage message, sip_text *parameters) noexcept:
         """Whether one of the Record-Route values is ours; its URI parameters."""

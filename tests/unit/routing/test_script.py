@@ -292,6 +292,48 @@ def ksr_onreply(self, msg):
     assert proxy.one(CALLER).get("X-Seen") == "200"
 
 
+def test_sl_forward_reply(tmp_path):
+    in_request = "self.seen(KSR.sl.sl_forward_reply('', ''))\n"
+    proxy = ScriptedProxy(tmp_path, decide(in_request + TO_CALLEE + "KSR.tm.t_relay()", """
+def ksr_reply_route(self, msg):
+    status = KSR.pv.get("$rs")
+    if status == 180:
+        self.seen(KSR.sl.sl_forward_reply("183", "Ringing soon"))
+        KSR.set_drop()
+    elif status == 181:
+        self.seen(KSR.sl.sl_forward_reply("", "Sent on"))
+    else:
+        for what in ("486", ""), ("20", ""), ("2OO", ""), ("", "a\\r\\nb"):
+            self.seen(KSR.sl.sl_forward_reply(*what))
+        KSR.hdr.append("X-Edited: yes\\r\\n")
+        self.seen(KSR.sl.sl_forward_reply("", ""))
+"""))
+    relayed = proxy.start()
+    for status, lines in ((180, [(183, "Ringing soon")]), (181, [(181, "Sent on"), (181, "Reason")])):
+        proxy.answer(relayed, status, reason="Reason")
+        replies = proxy.take(CALLER)
+        assert [(reply.status, reply.reason) for reply in replies] == lines     # seen with Kamailio 5.6.3
+        assert all(reply.raw.count(b"Via:") == 1 for reply in replies)
+    proxy.answer(relayed, 200)
+    forwarded, from_transaction = proxy.take(CALLER)
+    assert forwarded.raw == from_transaction.raw and forwarded.get("X-Edited") == "yes"
+    assert proxy.seen == [-1, 1, 1, -1, -1, -1, -1, 1]
+
+
+def test_sl_forward_reply_without_a_transaction(tmp_path):
+    proxy = ScriptedProxy(tmp_path, decide(TO_CALLEE + "KSR.tm.t_relay()", """
+def ksr_reply_route(self, msg):
+    self.seen(KSR.sl.sl_forward_reply("", ""))
+"""), '[tm]\nstray_replies = "drop"\nwt_timer = 1000\n')
+    relayed = proxy.start(request("OPTIONS"))
+    proxy.answer(relayed, 200)
+    assert proxy.statuses() == [200, 200]
+    proxy.advance(60000)
+    assert proxy.counter("transactions") == 0
+    proxy.answer(relayed, 200)
+    assert proxy.statuses() == [200] and proxy.seen == [1, 1]
+
+
 def test_a_final_reply_is_not_dropped_by_on_reply(tmp_path):
     proxy = ScriptedProxy(tmp_path, decide(TO_CALLEE + 'KSR.tm.t_on_reply("ksr_onreply")\nKSR.tm.t_relay()', """
 def ksr_onreply(self, msg):

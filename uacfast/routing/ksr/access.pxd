@@ -21,6 +21,7 @@ cdef bint append_lines(SipMessage message, bytes lines) noexcept
 cdef bint prepend_lines(SipMessage message, bytes lines) noexcept
 cdef int remove_lines(SipMessage message, bytes name) noexcept
 cdef bint replace_text(SipMessage message, sip_text old, bytes new) noexcept
+cdef bint set_status(SipMessage message, int code, bytes phrase) noexcept
 cdef bytes whole_lines(str text)
 cdef bint is_line_value(bytes text) noexcept
 cdef bint set_request_uri(SipMessage message, bytes uri) noexcept

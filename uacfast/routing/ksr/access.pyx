@@ -105,6 +105,16 @@ cdef bint replace_text(SipMessage message, sip_text old, bytes new) noexcept:
     return message.replace(old, kept)
 
 
+cdef bint set_status(SipMessage message, int code, bytes phrase) noexcept:
+    """Another status line for a reply."""
+    cdef const char *start = message.index.version.at + message.index.version.length + 1
+    cdef sip_text old = text_of(start, <uint32_t>(message.index.reason.at + message.index.reason.length - start))
+    if not is_line_value(phrase) or not replace_text(message, old, b"%d %b" % (code, phrase)):
+        return False
+    message.index.status = code
+    return True
+
+
 cdef bytes whole_lines(str text):
     """A script's header lines with their last line end, which may have been forgotten; None when they are no lines:
     sent on

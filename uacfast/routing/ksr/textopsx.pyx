@@ -10,7 +10,7 @@ from uacfast.leaves.sip_scan cimport (
 from uacfast.leaves.text_writer cimport text_writer, text_writer_length, text_writer_start
 from uacfast.leaves.udp_batch cimport UDP_DATAGRAM_MAX
 from uacfast.routing.context cimport KsrModule, MessageContext, ROUTE_REPLY, ROUTE_REQUEST
-from uacfast.routing.ksr.access cimport is_line_value, message_of, octets_of, replace_text, set_body
+from uacfast.routing.ksr.access cimport message_of, octets_of, set_body, set_status
 from uacfast.routing.ksr.comparison cimport expression
 from uacfast.sip.message cimport SipMessage, bytes_of, text_of
 
@@ -63,17 +63,10 @@ cdef class TextopsxModule(KsrModule):
     def change_reply_status(self, int code, str reason not None):
         """Another status line for a reply that is being forwarded; a provisional stays one, a final too."""
         cdef SipMessage message = message_of(self)
-        cdef bytes phrase = octets_of(reason)
-        cdef const char *start
-        if (message.index.is_request or not 100 <= code <= 699 or not is_line_value(phrase)
+        if (message.index.is_request or not 100 <= code <= 699
                 or (code < 200) != (message.index.status < 200) or (code < 300) != (message.index.status < 300)):
             return -1
-        start = message.index.version.at + message.index.version.length + 1
-        if not replace_text(message, text_of(start, <uint32_t>(message.index.reason.at + message.index.reason.length
-                                                               - start)), b"%d %b" % (code, phrase)):
-            return -1
-        message.index.status = code
-        return 1
+        return 1 if set_status(message, code, octets_of(reason)) else -1
 
     def remove_body(self):
         """Take the body and its type away."""
