@@ -31,8 +31,8 @@
 #define GRAIN 64   /* octets; every class is a multiple: blocks begin at cache lines */
 #define LARGEST 8192
 
-static const uint16_t CLASS_SIZES[] = {64, 128, 192, 256, 384, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560,
-                                       3072, 4096, 6144, LARGEST};
+static const uint16_t CLASS_SIZES[] = {64, 128, 192, 256, 320, 384, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048,
+                                       2560, 3072, 4096, 6144, LARGEST};
 #define CLASS_COUNT (sizeof CLASS_SIZES / sizeof CLASS_SIZES[0])
 
 typedef struct chunk {

@@ -2,7 +2,7 @@
 #ifndef UACFAST_TIMER_WHEEL_H
 #define UACFAST_TIMER_WHEEL_H
 #include <stdint.h>
-#define TIMER_WHEEL_LEVELS 3
+#define TIMER_WHEEL_LEVELS 4
 #define TIMER_WHEEL_LOW_BITS 12   /* the lowest level has 2^12 slots: at 10 ms a turn of 41 s, longer than Timer L */
 #define TIMER_WHEEL_HIGH_BITS 8   /* the others 2^8 */
 #define TIMER_WHEEL_SLOTS ((1 << TIMER_WHEEL_LOW_BITS) + (TIMER_WHEEL_LEVELS - 1) * (1 << TIMER_WHEEL_HIGH_BITS))

@@ -65,7 +65,7 @@ cdef struct CancelAttempt:       # the CANCEL's own client transaction, RFC 3261
     uint64_t deadline
 
 
-cdef struct Branch:              # one client transaction, RFC 3261 §17.1
+cdef struct Branch:              # one client transaction, RFC 3261 §17.1; 192 octets, three cache lines
     timer_entry timer            # the earlier of retransmission and deadline
     Transaction *transaction
     Branch *next
@@ -80,11 +80,11 @@ cdef struct Branch:              # one client transaction, RFC 3261 §17.1
     uint16_t step                # which of the policy's targets it is for
     uint16_t auth_retried        # realms that got credentials twice, as uac.auth notes them
     uint32_t cseq_shift          # what its CSeq number has more than the caller's
-    Buffer credentials           # (Proxy-)Authorization lines that it was sent with; until the final response
-    Buffer alternatives          # further addresses of its next hop, udp_address after udp_address; until a provisional
-    uint8_t alternative          # the first of them that was not tried
+    uint8_t alternative          # the first of `alternatives` that was not tried
     uint8_t breadth              # the Max-Breadth that we gave it, 0: that of the request
     uint8_t cancel_state
+    Buffer credentials           # (Proxy-)Authorization lines that it was sent with; until the final response
+    Buffer alternatives          # further addresses of its next hop, udp_address after udp_address; until a provisional
     int socket
     udp_address destination
     Buffer sent                  # the request as sent; after a negative final the ACK
@@ -92,7 +92,7 @@ cdef struct Branch:              # one client transaction, RFC 3261 §17.1
     CancelAttempt *cancel
 
 
-cdef struct Transaction:         # a server transaction and the branches that answer it
+cdef struct Transaction:         # a server transaction and the branches that answer it; at most 320 octets
     timer_entry timer
     uint64_t check               # random, in the branch parameters that we emit
     uint64_t key_hash

@@ -7,7 +7,7 @@ from uacfast.testing.leaves import TimerWheel
 
 TIMERS = 12
 NEVER = (1 << 64) - 1
-# Spans round the borders of the levels (2^12, 2^20, 2^28 ticks), and everything between and beyond.
+# Spans round the borders of the levels (2^12, 2^20, 2^28, 2^36 ticks), and everything between and beyond.
 spans = st.one_of(
     st.integers(0, 600),
     st.builds(lambda bits, near: max(0, (1 << bits) + near), st.sampled_from([12, 20, 28, 36]),

@@ -1,7 +1,7 @@
 """Server transactions by the virtual clock: RFC 3261 §17.2 and RFC 6026 §7.1."""
 import pytest
 
-from kit.memory import CALLEE, CALLER, RELAY, MemoryProxy, request, route
+from kit.memory import CALLEE, CALLER, RELAY, Dialog, MemoryProxy, request, route
 
 
 @pytest.fixture
@@ -257,3 +257,17 @@ def test_max_transactions():
     assert proxy.statuses() == [503]
     assert proxy.take(CALLEE) == []
     assert proxy.counter("overload_replies") == 1
+
+
+def test_what_a_finished_call_keeps():
+    """Two transactions, each of one branch, linger for 32 s: blocks of the size classes 320 and 192, and a reply."""
+    proxy = MemoryProxy()
+    dialog = Dialog(proxy)
+    proxy.receive(dialog.downstream("ACK"))
+    proxy.take()
+    proxy.receive(dialog.downstream("BYE"))
+    proxy.answer(proxy.one(CALLEE), 200)
+    reply = proxy.one(CALLER)
+    assert proxy.counter("transactions") == 2
+    assert proxy.counter("transaction_octets") - len(reply.raw) <= 2 * (320 + 192)
+    proxy.assert_empty()
