@@ -84,8 +84,9 @@ fuzz: $(VENV)/installed-test
 	@$(SUBMAKE) -C fuzz run SECONDS=$(FUZZ_SECONDS) CC=clang PYTHON=$(CURDIR)/$(BIN)/python
 
 # In a copy of the tree, so that neither build takes the other's objects for its own. Left out: a test that sends SIGSEGV
-# to a worker, which the sanitizer reports before the worker can die of it.
+# to a worker, which the sanitizer reports before the worker can die of it, and a browser with the sanitizer preloaded.
 SANITIZED = build/sanitized
+USES_BROWSER = tests/unit/control/test_dashboard.py
 SENDS_SIGSEGV = tests/unit/server/test_server.py::test_a_dead_worker_is_replaced_within_a_second_and_the_others_go_on[11]
 
 test-sanitize: $(VENV)/installed-test
@@ -95,7 +96,8 @@ test-sanitize: $(VENV)/installed-test
 	cd $(SANITIZED) && UACFAST_SANITIZE=1 UACFAST_STRICT=1 $(CURDIR)/$(COMPILE)
 	cd $(SANITIZED) && PYTHONPATH=$(CURDIR)/$(SANITIZED) LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) \
 	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONMALLOC=malloc \
-	    $(CURDIR)/$(BIN)/python -m pytest -n $(TEST_JOBS) --deselect '$(SENDS_SIGSEGV)' $(SANITIZE_TESTS)
+	    $(CURDIR)/$(BIN)/python -m pytest -n $(TEST_JOBS) --deselect '$(SENDS_SIGSEGV)' \
+	    --ignore $(USES_BROWSER) $(SANITIZE_TESTS)
 
 # --- measuring ---
 
