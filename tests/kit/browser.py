@@ -1,7 +1,10 @@
 """A headless Chromium, steered over its DevTools protocol."""
 import asyncio
+import contextlib
 import itertools
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +31,22 @@ class Browser:
         self.requested: list[str] = []
 
     async def __aenter__(self) -> "Browser":
+        try:
+            await self._start()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _start(self) -> None:
         self._folder.mkdir()
         # Without its own sandbox: tests may run as root, where it does not start with one.
         self._process = await asyncio.create_subprocess_exec(
             required("chromium"), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--no-first-run", "--disable-background-networking", "--remote-debugging-port=0",
             f"--user-data-dir={self._folder}", "about:blank",
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True)
         port = await self._port()
         self._session = ClientSession()
         async with self._session.get(f"http://127.0.0.1:{port}/json/list") as response:
@@ -43,16 +55,16 @@ class Browser:
         self._listening = asyncio.create_task(self._listen())
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.command(f"{domain}.enable")
-        return self
 
     async def __aexit__(self, *_error: object) -> None:
         if self._listening is not None:
             self._listening.cancel()
         if self._session is not None:
             await self._session.close()
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):       # the processes that it has started, too
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
 
     async def _port(self) -> int:
         """It writes its port into a file."""
