@@ -72,9 +72,13 @@ class Call:
         self.sent_invite = Message.parse(text.encode("latin-1"))
         return self.sent_invite
 
+    def has(self, message: Message) -> bool:
+        """Whether it belongs to this call: on a slow machine copies of another one's may still be waiting."""
+        return message.get("Call-ID") == self.call_id
+
     def arrive(self) -> Message:
         """The INVITE as the callee gets it."""
-        self.received_invite = self.callee.endpoint.receive_request("INVITE")
+        self.received_invite = self.callee.endpoint.receive(lambda m: m.method == "INVITE" and self.has(m))
         self._callee_learns(self.received_invite)
         return self.received_invite
 
@@ -103,7 +107,7 @@ class Call:
     def acknowledge(self) -> tuple[Message, Message]:
         """ACK for the 2xx; returns it as sent and as the callee got it."""
         sent = self.send_in_dialog("caller", "ACK", cseq=self.caller.cseq)
-        return sent, self.callee.endpoint.receive_request("ACK")
+        return sent, self.callee.endpoint.receive(lambda m: m.method == "ACK" and self.has(m))
 
     def establish(self) -> tuple[Message, Message]:
         """INVITE, 180, 200, ACK. Returns the 200 and the ACK as they arrived."""
@@ -147,7 +151,7 @@ class Call:
         far: Side = self.callee if who == "caller" else self.caller
         sent = self.send_in_dialog(who, method, **changes)
         arrived = far.endpoint.receive(
-            lambda m: m.is_request and m.method == method and m.cseq[0] == sent.cseq[0]
+            lambda m: m.is_request and m.method == method and m.cseq[0] == sent.cseq[0] and self.has(m)
         )
         contact = (f"Contact: <{far.endpoint.uri('there')}>",) if method in ("INVITE", "UPDATE") else ()
         answer = Message.parse(far.endpoint.reply(arrived, 200, "OK", headers=contact))
@@ -155,7 +159,8 @@ class Call:
         acknowledgement = None
         if method == "INVITE":
             self.send_in_dialog(who, "ACK", cseq=sent.cseq[0])
-            acknowledgement = far.endpoint.receive(lambda m: m.method == "ACK" and m.cseq[0] == sent.cseq[0])
+            acknowledgement = far.endpoint.receive(lambda m: m.method == "ACK" and m.cseq[0] == sent.cseq[0]
+                                                   and self.has(m))
         return Exchange(sent, arrived, answer, reply, acknowledgement)
 
     def hang_up(self, who: str = "caller") -> Exchange:
